@@ -1,0 +1,35 @@
+# KVM exit statistics: see README.cmpe283.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+.NOTPARALLEL:
+S := scripts
+
+.PHONY: help run test bench shell check tree diff clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: ## build everything, run a Linux guest in an emulated VMX machine, show its exits
+	@$S/run.sh
+
+test: ## build everything, run all tests
+	@$S/test.sh
+
+bench: ## measure what an exit costs with and without the statistics
+	@$S/bench.sh
+
+shell: ## an interactive shell in the emulated VMX machine
+	@$S/shell.sh
+
+check: ## style, warnings, both ways to build KVM, freshness of cmpe283-3.diff
+	@$S/check.sh
+
+tree: ## the patched kernel source, a git tree to work in: build/linux
+	@. $S/lib.sh && step packages $S/packages.sh && step source $S/tree.sh
+
+diff: ## write changes in build/linux back here, regenerate cmpe283-3.diff
+	@$S/tree.sh diff
+
+clean: ## remove build/
+	rm -rf build

@@ -1,0 +1,73 @@
+#!/bin/bash
+# make check: style, warnings, both ways to build KVM, freshness of the diff.
+. "$(dirname "$0")/lib.sh"
+
+patches=$top/scripts/patches/$base_version
+
+diff_is_fresh()
+{
+	"$top/scripts/tree.sh" fresh
+}
+
+# A patch as it would be mailed; whoever mails it signs it off.
+patches_are_clean()
+{
+	local patch rc=0
+	for patch in "$patches"/*.patch; do
+		echo "$patch"
+		"$tree/scripts/checkpatch.pl" --strict --no-signoff --no-tree - <"$patch" || rc=1
+	done
+	return "$rc"
+}
+
+new_files_are_clean()
+{
+	cd "$top" && find arch Documentation tools -type f -print0 |
+		xargs -0 "$tree/scripts/checkpatch.pl" --strict --no-tree -f
+}
+
+abi_is_valid()
+{
+	local said rc=0
+	said=$("$tree/scripts/get_abi.pl" validate --dir "$top/Documentation/ABI" 2>&1) || rc=$?
+	echo "$said"
+	[ "$rc" = 0 ] && [ -z "$said" ]
+}
+
+# build_kvm NAME: KVM with every warning an error, from scripts/config/NAME
+build_kvm()
+{
+	"$top/scripts/kernel.sh" "check-$1" "base,kvm,$1" W=1 arch/x86/kvm/ virt/lib/
+}
+
+selftest_has_no_warning()
+{
+	rm -f "$build"/selftests/kvm/x86_64/exit_stats_test*
+	"$top/scripts/selftests.sh" 2>&1 | awk '{ print } /warning:/ { n++ } END { exit n > 0 }'
+}
+
+scripts_are_clean()
+{
+	shellcheck -x -P "$top/scripts" "$top"/scripts/*.sh "$top/.ci/run" &&
+		shellcheck -s dash -e SC1091 "$top"/scripts/guest/{init,l1.sh,guest,exits,l2-init} \
+			"$top"/scripts/guest/scenario/*.sh
+}
+
+step packages "$top/scripts/packages.sh"
+step source "$top/scripts/tree.sh"
+
+passed=0
+failed=0
+for test in diff_is_fresh patches_are_clean new_files_are_clean abi_is_valid \
+	scripts_are_clean selftest_has_no_warning \
+	"build_kvm modular" "build_kvm builtin" "build_kvm without"; do
+	# shellcheck disable=SC2086  # name and argument
+	if (step "${test// /-}" $test); then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
+done
+
+echo "check: $passed passed, $failed failed"
+[ "$failed" = 0 ]

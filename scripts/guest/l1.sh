@@ -1,0 +1,66 @@
+# shellcheck shell=sh
+# What all scenarios in L1 share.
+STATS=/sys/kernel/kvm_exit_stats
+
+# The vendor module that the CPU wants
+vendor()
+{
+	if grep -qw vmx /proc/cpuinfo; then
+		echo kvm-intel
+	elif grep -qw svm /proc/cpuinfo; then
+		echo kvm-amd
+	else
+		echo "L1's CPU has neither vmx nor svm" >&2
+		return 1
+	fi
+}
+
+# load_kvm [DIRECTORY [PARAMETER...]]: the parameters are those of kvm.ko
+load_kvm()
+{
+	dir=${1:-/lib/modules}
+	[ $# -eq 0 ] || shift
+	[ -d /sys/module/irqbypass ] || insmod /lib/modules/irqbypass.ko
+	[ -d /sys/module/kvm ] || insmod "$dir/kvm.ko" "$@"
+	insmod "$dir/$(vendor).ko"
+}
+
+unload_kvm()
+{
+	rmmod "$(vendor)"
+	rmmod kvm
+}
+
+# KVM's own count of exits, over the VMs that exist now
+kvm_exits()
+{
+	cat /sys/kernel/debug/kvm/exits
+}
+
+sum_of_counts()
+{
+	sum=0
+	for file in "$STATS"/reasons/*/count; do
+		read -r n <"$file"
+		sum=$((sum + n))
+	done
+	echo $sum
+}
+
+# check NAME COMMAND...: one test, which the command passes if it succeeds
+check()
+{
+	name=$1
+	shift
+	if "$@"; then
+		echo "ok $name"
+	else
+		echo "not ok $name"
+	fi
+}
+
+# The kernel log without its time stamps
+log_lines()
+{
+	dmesg | sed 's/^\[[^]]*\] //'
+}

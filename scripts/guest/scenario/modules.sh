@@ -1,0 +1,53 @@
+# shellcheck shell=sh
+# KVM as modules: the directory comes and goes with the vendor module, whatever
+# is open below it, and the switches stay with kvm.ko.
+. /lib/l1.sh
+
+value_is()
+{
+	[ "$(cat "$1")" = "$2" ]
+}
+
+no_entry()
+{
+	[ ! -e "$1" ]
+}
+
+load_kvm /lib/modules exit_stats_interval=1234
+check "files are there after loading" [ -f "$STATS/reasons/UNKNOWN/count" ]
+check "the parameter sets the interval" value_is "$STATS/interval" 1234
+
+exit_loop 100 1 >/dev/null
+check "exits are counted" [ "$(cat "$STATS/total_exits")" -gt 100 ]
+
+echo 0 >"$STATS/enabled"
+echo 77 >"$STATS/interval"
+exec 3<"$STATS/total_exits" 4<"$STATS/total_exits"
+check "an open file can be read" read -r _ <&4
+rmmod "$(vendor)"
+check "the directory is gone after unloading" no_entry "$STATS"
+check "an open file can no longer be read" \
+	sh -c 'cat <&3 2>&1 | grep -q "No such device"'
+exec 3<&- 4<&-
+
+load_kvm
+check "counters start from 0 after loading again" value_is "$STATS/total_exits" 0
+check "'enabled' stays with kvm.ko" value_is "$STATS/enabled" 0
+check "'interval' stays with kvm.ko" value_is "$STATS/interval" 77
+exit_loop 100 1 >/dev/null
+check "nothing is counted while it is off" value_is "$STATS/total_exits" 0
+echo 1 >"$STATS/enabled"
+exit_loop 100 1 >/dev/null
+check "exits are counted again" [ "$(cat "$STATS/total_exits")" -gt 100 ]
+
+unload_kvm
+load_kvm
+check "kvm.ko starts with the defaults" value_is "$STATS/interval" 500
+check "kvm.ko starts switched on" value_is "$STATS/enabled" 1
+unload_kvm
+check "the directory is gone for good" no_entry "$STATS"
+
+load_kvm /lib/modules exit_stats_interval=0
+exit_loop 1000 1 >/dev/null
+check "no summary with the parameter 0" \
+	sh -c '! dmesg | grep -q "kvm_exit_stats: summary at 1[0-9][0-9][0-9] "'

@@ -1,0 +1,29 @@
+# shellcheck shell=sh
+# The main job: a real Linux guest, and what its exits cost.
+. /lib/l1.sh
+
+load_kvm
+guest
+
+ours=$(cat "$STATS/total_exits")
+kvm=$(kvm_exits)
+sum=$(sum_of_counts)
+summaries=$(log_lines | grep -c '^kvm_exit_stats: summary at')
+interval=$(cat "$STATS/interval")
+
+echo "--- guest"
+tr -d '\r' </tmp/guest.log
+echo "--- count"
+echo "$summaries"
+echo "--- summary"
+log_lines | grep '^kvm_exit_stats: ' |
+	awk '/: summary at/ { last = "" } { last = last $0 "\n" } END { printf "%s", last }'
+echo "--- table"
+exits
+echo "--- exits"
+check "sum of counts $sum = total_exits $ours = KVM's own exits $kvm" \
+	[ "$sum $ours" = "$ours $kvm" ]
+check "$summaries summaries = $ours exits / $interval" \
+	[ "$summaries" = $((ours / interval)) ]
+echo "--- dmesg"
+dmesg

@@ -1,0 +1,56 @@
+#!/bin/bash
+# Build the initramfs of L1, with the one of L2 inside: build/l1/initrd.cpio.
+. "$(dirname "$0")/lib.sh"
+
+out=$build/l1
+root=$out/root
+rm -rf "$root"
+mkdir -p "$root"/{dev,bin,lib/modules,guest,scenario,tests}
+
+pack()
+{
+	(cd "$1" && find . -print0 | sort -z |
+		cpio --null --quiet --reproducible -o -H newc) >"$2"
+}
+
+# L2: busybox and an init
+l2=$out/l2
+rm -rf "$l2"
+mkdir -p "$l2"/{bin,dev}
+cp /bin/busybox "$l2/bin/"
+cp "$top/scripts/guest/l2-init" "$l2/init"
+mknod "$l2/dev/console" c 5 1
+pack "$l2" "$root/guest/initrd.cpio"
+cp "$kernel/arch/x86/boot/bzImage" "$root/guest/"
+
+# L1: busybox, QEMU with what it loads, the modules, the scenarios, the tests
+cp /bin/busybox "$root/bin/"
+mknod "$root/dev/console" c 5 1
+qemu=$(command -v qemu-system-x86_64)
+{
+	echo "$qemu"
+	ldd "$qemu" | grep -o '/[^ ]*'
+	for rom in kvmvapic.bin linuxboot_dma.bin pvh.bin bios-microvm.bin qboot.rom; do
+		echo "/usr/share/qemu/$rom"
+	done
+	echo /usr/share/seabios/bios-microvm.bin
+} | sort -u | while read -r file; do
+	mkdir -p "$root${file%/*}"
+	cp -L "$file" "$root$file"
+done
+modules()
+{
+	mkdir -p "$2"
+	find "$1" -name '*.ko' -exec cp {} "$2/" \;
+}
+modules "$kernel" "$root/lib/modules"
+[ ! -d "$build/without" ] || modules "$build/without" "$root/lib/modules/without"
+cp "$top/scripts/guest/init" "$root/"
+cp "$top/scripts/guest/l1.sh" "$root/lib/"
+cp "$top/scripts/guest/guest" "$top/scripts/guest/exits" "$root/bin/"
+cp "$top"/scripts/guest/scenario/*.sh "$root/scenario/"
+gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -o "$root/bin/exit_loop" \
+	"$top/scripts/guest/exit_loop.c"
+[ ! -d "$build/tests" ] || cp "$build"/tests/* "$root/tests/"
+
+pack "$root" "$out/initrd.cpio"

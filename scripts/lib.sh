@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+# Sourced by every script: paths, versions, progress, errors.
+# shellcheck disable=SC2034  # used by those who source this
+set -euo pipefail
+shopt -s inherit_errexit
+
+export LC_ALL=C
+# A plain su leaves these out, and dpkg does not work without.
+export PATH=$PATH:/usr/sbin:/sbin
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$top/build
+logs=$build/log
+
+base_version=6.12
+tree=$build/linux
+kernel=$build/kernel
+
+jobs=$(($(nproc) + 1))
+
+# The emulator's configuration and kbuild know no way to quote these.
+case $top in
+*[[:space:]:,\;\|\&\"\'\\]*)
+	echo "'$top': the path of this directory must have no blank, quote or any of : , ; | & \\" >&2
+	exit 1
+	;;
+esac
+
+mkdir -p "$logs"
+
+die()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+# step NAME COMMAND...: run it with its output in build/log/NAME.log, show what
+# is going on and for how long, and on failure where to look.
+step()
+{
+	local name=$1 log=$logs/$1.log start=$SECONDS pid rc=0 last=0 now
+	shift
+
+	printf '%-10s %s\n' "$name" "started, log in ${log#"$PWD"/}"
+	# A process group of its own, to end all of it on Ctrl-C
+	set -m
+	"$@" >"$log" 2>&1 </dev/null &
+	set +m
+	pid=$!
+	trap 'kill -TERM -- "-$pid" 2>/dev/null; exit 130' INT TERM
+
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		now=$((SECONDS - start))
+		if ((now >= last + 15)); then
+			last=$now
+			printf '%-10s %4d s  %s\n' "$name" "$now" \
+				"$(tail -n 1 "$log" | tr -d '\r' | cut -c 1-60)"
+		fi
+	done
+
+	wait "$pid" || rc=$?
+	trap - INT TERM
+	now=$((SECONDS - start))
+	if ((rc)); then
+		printf '%-10s %4d s  FAILED with status %d; the log ends:\n' \
+			"$name" "$now" "$rc" >&2
+		tail -n 15 "$log" | sed 's/^/    /' >&2
+		echo "    whole log: $log" >&2
+		exit 1
+	fi
+	printf '%-10s %4d s  done\n' "$name" "$now"
+}
+
+# Everything that L1 consists of, with the main job's initramfs
+build_l1()
+{
+	step packages "$top/scripts/packages.sh"
+	step source "$top/scripts/tree.sh"
+	step kernel "$top/scripts/kernel.sh" kernel base,kvm bzImage modules
+	step initramfs "$top/scripts/initramfs.sh"
+}

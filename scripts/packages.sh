@@ -1,0 +1,25 @@
+#!/bin/bash
+# packages.sh: install the Debian packages that are missing.
+. "$(dirname "$0")/lib.sh"
+
+packages=(
+	# the kernel
+	"linux-source-$base_version" gcc libc6-dev make ccache bc bison flex perl
+	libelf-dev libssl-dev lz4 xz-utils cpio kmod rsync git
+	# L1 and L2
+	bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso socat
+	qemu-system-x86 busybox-static
+	# checks
+	shellcheck
+)
+
+mapfile -t missing < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' \
+	"${packages[@]}" 2>/dev/null | sed -n 's/^installed //p' |
+	sort -u | comm -13 - <(printf '%s\n' "${packages[@]}" | sort -u))
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+[ "$(id -u)" = 0 ] || die "need root to install: ${missing[*]}"
+echo "installing: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update
+apt-get -q install -y --no-install-recommends "${missing[@]}"

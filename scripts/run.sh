@@ -1,0 +1,28 @@
+#!/bin/bash
+# make run: from nothing to the exits of a Linux guest.
+. "$(dirname "$0")/lib.sh"
+
+build_l1
+step run "$top/scripts/boot.sh" run
+
+out=$build/run/run
+section()
+{
+	sed -n "/^--- $1\$/,/^\(--- .*\|END\)\$/p" "$out/result.log" | sed '1d;$d'
+}
+
+echo
+echo "The guest said:"
+section guest | sed 's/^/    /'
+echo
+echo "L1's kernel log has $(section count) summaries, the last of them:"
+section summary | sed 's/^/    /'
+echo
+echo "/sys/kernel/kvm_exit_stats after the guest:"
+section table | sed 's/^/    /'
+echo
+section exits
+echo "Full logs: ${out#"$PWD"/}/{console,result,dmesg}.log"
+
+! grep -q '^not ok' "$out/result.log" ||
+	die "the numbers do not add up, see the line with 'not ok' above"

@@ -1,0 +1,7 @@
+#!/bin/bash
+# make shell: L1 on this terminal.
+. "$(dirname "$0")/lib.sh"
+
+[ -t 0 ] || die "make shell needs a terminal"
+build_l1
+exec "$top/scripts/boot.sh" shell

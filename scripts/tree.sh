@@ -1,0 +1,219 @@
+#!/bin/bash
+# tree.sh: make build/linux the patched kernel: Debian's source, the new files of
+# this repository at their places, and the series of patches on top.
+# tree.sh diff: write changes made in build/linux back to this repository, and
+# regenerate cmpe283-3.diff.
+# tree.sh fresh: fail if cmpe283-3.diff is not what the sources make of it.
+#
+# build/linux is a git tree that tracks the directories below: "base" is Debian's
+# source, the commits on top are made from this repository, up to "synced".  What
+# differs from that, committed or not, is work that must not be lost.
+. "$(dirname "$0")/lib.sh"
+
+tarball=/usr/src/linux-source-$base_version.tar.xz
+patches=$top/scripts/patches/$base_version
+diff_file=$top/cmpe283-3.diff
+tracked=(arch/x86/include arch/x86/kvm include/linux include/uapi virt
+	Documentation/ABI/testing Documentation/admin-guide/kernel-parameters.txt
+	Documentation/virt MAINTAINERS tools/Makefile tools/kvm
+	tools/testing/selftests/kvm)
+# Of all commits in build/linux, for equal content to be the same commit
+export GIT_AUTHOR_DATE="1700000000 +0000" GIT_COMMITTER_DATE="1700000000 +0000"
+
+tree_git()
+{
+	git -C "$tree" -c user.name=tree -c user.email=tree@localhost "$@"
+}
+
+series()
+{
+	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$patches/series"
+}
+
+new_files()
+{
+	(cd "$top" && find arch Documentation tools -type f ! -name '*.swp' | sort)
+}
+
+unpack()
+{
+	local stamp
+	[ -f "$tarball" ] || die "$tarball is missing: install linux-source-$base_version"
+	stamp=$(stat -c %s-%Y "$tarball")
+
+	if [ -d "$tree/.git" ]; then
+		[ "$(cat "$tree/.git/tarball")" != "$stamp" ] || return 0
+		no_changes
+	fi
+
+	local target=$tree path
+	rm -rf "$tree" "$tree.new"
+	tree=$tree.new
+	mkdir -p "$tree"
+	tar -xf "$tarball" -C "$tree" --strip-components=1
+	git init -q -b work "$tree"
+	git -C "$tree" config status.showUntrackedFiles no
+	for path in "${tracked[@]}"; do
+		[ ! -e "$tree/$path" ] || tree_git add -f "$path"
+	done
+	tree_git commit -q -m base
+	tree_git tag base
+	tree_git tag synced
+	echo "$stamp" >"$tree/.git/tarball"
+	mv "$tree" "$target"
+	tree=$target
+}
+
+# Print the commit that this repository asks for.  Fixed dates make it the same
+# each time that the sources are.
+wanted_commit()
+{
+	local commit path mode blob object patch index=$tree/.git/wanted-index
+	rm -f "$index"
+	export GIT_INDEX_FILE=$index
+
+	tree_git read-tree base
+	while read -r path; do
+		mode=100644
+		[ ! -x "$top/$path" ] || mode=100755
+		blob=$(tree_git hash-object -w "$top/$path")
+		tree_git update-index --add --cacheinfo "$mode,$blob,$path"
+	done < <(new_files)
+	object=$(tree_git write-tree)
+	commit=$(tree_git commit-tree -p base -m "New files" "$object")
+
+	while read -r patch; do
+		tree_git apply --cached "$patches/$patch" >&2 ||
+			die "$patches/$patch does not apply to $tarball"
+		object=$(tree_git write-tree)
+		commit=$(tree_git commit-tree -p "$commit" -m "$patch" "$object")
+	done < <(series)
+
+	unset GIT_INDEX_FILE
+	echo "$commit"
+}
+
+# The tree object of build/linux as it stands, uncommitted changes included
+worktree()
+{
+	export GIT_INDEX_FILE=$tree/.git/worktree-index
+	cp "$tree/.git/index" "$GIT_INDEX_FILE"
+	tree_git add -A -f -- "${tracked[@]}"
+	tree_git write-tree
+	unset GIT_INDEX_FILE
+}
+
+# The paths that were changed in build/linux since it was made
+changed_paths()
+{
+	local now
+	now=$(worktree)
+	tree_git diff --name-only --no-renames synced "$now"
+}
+
+no_changes()
+{
+	local paths
+	paths=$(changed_paths)
+	[ -z "$paths" ] ||
+		die "$tree has changes that are not in this repository: run make diff first"
+}
+
+# Make build/linux the given commit, and that the one that changes are seen from.
+set_tree()
+{
+	tree_git checkout -q -f -B work "$1"
+	tree_git tag -f synced "$1" >/dev/null
+}
+
+sync_tree()
+{
+	local commit synced
+	commit=$(wanted_commit)
+	synced=$(tree_git rev-parse synced)
+	[ "$commit" != "$synced" ] || return 0
+	no_changes
+	set_tree "$commit"
+}
+
+# Bring one changed path of build/linux over.  A path of the base goes into the
+# patch that has it already, any other is a new file.
+write_back_path()
+{
+	local path=$1 now=$2 patch files
+
+	if ! tree_git cat-file -e "base:$path" 2>/dev/null; then
+		if [ -e "$tree/$path" ]; then
+			mkdir -p "$(dirname "$top/$path")"
+			cp -p "$tree/$path" "$top/$path"
+		else
+			rm -f "$top/$path"
+		fi
+		return
+	fi
+
+	while read -r patch; do
+		mapfile -t files < <(tree_git apply --numstat "$patches/$patch" | cut -f 3)
+		if printf '%s\n' "${files[@]}" | grep -qxF "$path"; then
+			{
+				sed '/^diff --git /,$d' "$patches/$patch"
+				tree_git diff --full-index base "$now" -- "${files[@]}"
+			} >"$build/patch"
+			mv "$build/patch" "$patches/$patch"
+			return
+		fi
+	done < <(series)
+	die "$path is changed, but no patch in $patches has it: add it to one by hand"
+}
+
+write_back()
+{
+	local now wanted changed path
+	changed=$(changed_paths)
+	[ -n "$changed" ] || return 0
+	now=$(worktree)
+	wanted=$(wanted_commit)
+
+	while read -r path; do
+		tree_git diff --quiet synced "$wanted" -- "$path" ||
+			tree_git diff --quiet "$now" "$wanted" -- "$path" ||
+			die "$path is changed both in $tree and in this repository: make them the same by hand"
+	done <<<"$changed"
+	while read -r path; do
+		write_back_path "$path" "$now"
+	done <<<"$changed"
+
+	wanted=$(wanted_commit)
+	set_tree "$wanted"
+}
+
+whole_diff()
+{
+	local commit
+	commit=$(wanted_commit)
+	tree_git diff --full-index --no-renames base "$commit"
+}
+
+case ${1-} in
+'')
+	unpack
+	sync_tree
+	;;
+diff)
+	unpack
+	write_back
+	sync_tree
+	whole_diff >"$diff_file"
+	;;
+fresh)
+	unpack
+	whole_diff | cmp -s - "$diff_file" || die "cmpe283-3.diff is stale: run make diff"
+	export GIT_INDEX_FILE=$tree/.git/fresh-index
+	tree_git read-tree base
+	tree_git apply --cached --check "$diff_file" ||
+		die "cmpe283-3.diff does not apply to $tarball"
+	;;
+*)
+	die "'$1' is none of: diff, fresh"
+	;;
+esac
