@@ -3,7 +3,7 @@
 # without the statistics, switched off, on, and on with summaries.
 . "$(dirname "$0")/lib.sh"
 
-build_l1
+build_kernel
 step without "$top/scripts/kernel.sh" without base,kvm,without KBUILD_MODPOST_WARN=1 \
 	arch/x86/kvm/kvm.ko arch/x86/kvm/kvm-intel.ko
 step initramfs "$top/scripts/initramfs.sh"

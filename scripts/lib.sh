@@ -72,11 +72,10 @@ step()
 	printf '%-10s %4d s  done\n' "$name" "$now"
 }
 
-# Everything that L1 consists of, with the main job's initramfs
-build_l1()
+# The kernel of L1.  What else goes into the initramfs is up to the caller.
+build_kernel()
 {
 	step packages "$top/scripts/packages.sh"
 	step source "$top/scripts/tree.sh"
 	step kernel "$top/scripts/kernel.sh" kernel base,kvm bzImage modules
-	step initramfs "$top/scripts/initramfs.sh"
 }

@@ -2,7 +2,8 @@
 # make run: from nothing to the exits of a Linux guest.
 . "$(dirname "$0")/lib.sh"
 
-build_l1
+build_kernel
+step initramfs "$top/scripts/initramfs.sh"
 step run "$top/scripts/boot.sh" run
 
 out=$build/run/run

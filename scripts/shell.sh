@@ -3,5 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 
 [ -t 0 ] || die "make shell needs a terminal"
-build_l1
+build_kernel
+step initramfs "$top/scripts/initramfs.sh"
 exec "$top/scripts/boot.sh" shell

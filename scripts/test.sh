@@ -3,7 +3,7 @@
 # the results; one that prints neither was not run, and fails its scenario.
 . "$(dirname "$0")/lib.sh"
 
-build_l1
+build_kernel
 step tests "$top/scripts/selftests.sh"
 step initramfs "$top/scripts/initramfs.sh"
 
