@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tests of exit statistics: the files, their laws, and guests that exit.
+ */
+#ifndef SELFTEST_KVM_EXIT_STATS_H
+#define SELFTEST_KVM_EXIT_STATS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kvm_util.h"
+
+#define EXIT_STATS_ROOT		"/sys/kernel/kvm_exit_stats"
+
+/* What guests exit with */
+#define EXIT_STATS_PIO_PORT	0x80
+#define EXIT_STATS_MMIO_GPA	0xd0000000ul
+#define EXIT_STATS_IPI_VECTOR	0x30
+#define EXIT_STATS_NO_APIC_ID	200
+
+/* How often exit_stats_guest() exits for each reason */
+#define EXIT_STATS_NR_CPUID	100
+#define EXIT_STATS_NR_PIO	30
+#define EXIT_STATS_NR_RDMSR	20
+#define EXIT_STATS_NR_WRMSR	10
+#define EXIT_STATS_NR_HLT	12
+#define EXIT_STATS_NR_MMIO	7
+
+/* One exit reason, as VMX and SVM name it */
+struct exit_stats_reason {
+	const char *vmx;
+	const char *svm;
+};
+
+extern const struct exit_stats_reason exit_stats_cpuid;
+extern const struct exit_stats_reason exit_stats_pio;
+extern const struct exit_stats_reason exit_stats_hlt;
+extern const struct exit_stats_reason exit_stats_rdmsr;
+extern const struct exit_stats_reason exit_stats_wrmsr;
+extern const struct exit_stats_reason exit_stats_mmio;
+
+/* 0 or a negative errno */
+int exit_stats_write(const char *name, const char *buf, size_t len);
+
+/* These, and all below, assert success. */
+void exit_stats_set(const char *name, const char *val);
+void exit_stats_set_number(const char *name, unsigned long val);
+void exit_stats_read(const char *name, char *buf, size_t size);
+uint64_t exit_stats_number(const char *name);
+uint64_t exit_stats_reason_number(const char *reason, const char *file);
+
+bool exit_stats_is_vmx(void);
+uint64_t exit_stats_count(const struct exit_stats_reason *reason);
+
+/* Returns the number of reasons */
+int exit_stats_walk_reasons(void (*fn)(const char *reason, void *data), void *data);
+
+/* Check all numbers against each other, for when no VM runs. */
+void exit_stats_check_laws(void);
+
+/* KVM's own count of a vCPU's exits */
+uint64_t exit_stats_vcpu_exits(struct kvm_vcpu *vcpu);
+
+/* A VM with one vCPU, whose guest may use the port, the address and the vector */
+struct kvm_vm *exit_stats_create_vm(struct kvm_vcpu **vcpu, void *guest_code);
+
+/* Run to the next sync (true) or to the end (false), and serve I/O in between. */
+bool exit_stats_run_to_sync(struct kvm_vcpu *vcpu);
+
+/* Run to the next sync, and check by how much the count of a reason rises. */
+void exit_stats_check_rise(struct kvm_vcpu *vcpu,
+			   const struct exit_stats_reason *reason, uint64_t rise);
+
+/* One vCPU ran since the reset, i.e. its exits share the time that passed. */
+void exit_stats_check_times(const struct exit_stats_reason *reason, uint64_t passed);
+
+/* For the guest: IPIs received; send one, x2APIC enabled */
+extern uint64_t exit_stats_nr_ipis;
+void exit_stats_send_ipi(uint64_t apic_id);
+
+/*
+ * For the guest: halt @n times with an interrupt pending, which sti keeps out
+ * until then.  A timer ends the halt should an emulator deliver it too early.
+ */
+void exit_stats_halt(int n);
+
+/* A guest: one stage per reason, each closed by a sync, i.e. by a port I/O */
+void exit_stats_guest(void);
+
+/*
+ * The kvm_exit events since the start, to compare the counts with.  No event may
+ * be lost.  A VM-Entry that VMX does not try has none: @untraced is the reason
+ * that is expected to have occurred that way, and that way only, or NULL.
+ */
+bool exit_stats_can_trace(void);
+void exit_stats_trace_start(void);
+void exit_stats_trace_read(void);
+void exit_stats_trace_check(const char *untraced);
+void exit_stats_trace_stop(void);
+
+/* With one vCPU: events after which a fastpath handler re-entered the guest */
+uint64_t exit_stats_reentries(const struct exit_stats_reason *reason);
+
+#endif /* SELFTEST_KVM_EXIT_STATS_H */

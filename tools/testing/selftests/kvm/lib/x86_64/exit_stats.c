@@ -1,0 +1,516 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tests of exit statistics: the files, their laws, and guests that exit.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "apic.h"
+#include "exit_stats.h"
+#include "processor.h"
+#include "test_util.h"
+
+#define BUCKETS		32
+
+/* 20 ms: KVM's APIC bus ticks each nanosecond, and the timer divides by 2. */
+#define HALT_TICKS	10000000
+
+const struct exit_stats_reason exit_stats_cpuid = { "CPUID", "cpuid" };
+const struct exit_stats_reason exit_stats_pio = { "IO_INSTRUCTION", "io" };
+const struct exit_stats_reason exit_stats_hlt = { "HLT", "hlt" };
+const struct exit_stats_reason exit_stats_rdmsr = { "MSR_READ", "msr" };
+const struct exit_stats_reason exit_stats_wrmsr = { "MSR_WRITE", "msr" };
+const struct exit_stats_reason exit_stats_mmio = { "EPT_MISCONFIG", "npf" };
+
+int exit_stats_write(const char *name, const char *buf, size_t len)
+{
+	char path[PATH_MAX];
+	ssize_t ret;
+	int fd, err;
+
+	snprintf(path, sizeof(path), EXIT_STATS_ROOT "/%s", name);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return -errno;
+
+	ret = write(fd, buf, len);
+	err = ret < 0 ? -errno : 0;
+	close(fd);
+
+	TEST_ASSERT(ret < 0 || ret == len, "Short write to '%s'", name);
+	return err;
+}
+
+void exit_stats_set(const char *name, const char *val)
+{
+	int err = exit_stats_write(name, val, strlen(val));
+
+	TEST_ASSERT(!err, "Writing '%s' to '%s': %s", val, name, strerror(-err));
+}
+
+void exit_stats_set_number(const char *name, unsigned long val)
+{
+	char buf[32];
+
+	snprintf(buf, sizeof(buf), "%lu", val);
+	exit_stats_set(name, buf);
+}
+
+void exit_stats_read(const char *name, char *buf, size_t size)
+{
+	char path[PATH_MAX];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), EXIT_STATS_ROOT "/%s", name);
+	fd = open(path, O_RDONLY);
+	TEST_ASSERT(fd >= 0, "Opening '%s': %s", path, strerror(errno));
+
+	len = read(fd, buf, size - 1);
+	TEST_ASSERT(len > 1 && buf[len - 1] == '\n',
+		    "'%s' does not hold a line", path);
+	buf[len - 1] = '\0';
+	close(fd);
+}
+
+uint64_t exit_stats_number(const char *name)
+{
+	char buf[64], *end;
+	uint64_t val;
+
+	exit_stats_read(name, buf, sizeof(buf));
+	errno = 0;
+	val = strtoull(buf, &end, 10);
+	TEST_ASSERT(!errno && !*end, "'%s' holds '%s', not a number", name, buf);
+
+	return val;
+}
+
+uint64_t exit_stats_reason_number(const char *reason, const char *file)
+{
+	char name[PATH_MAX];
+
+	snprintf(name, sizeof(name), "reasons/%s/%s", reason, file);
+	return exit_stats_number(name);
+}
+
+bool exit_stats_is_vmx(void)
+{
+	char isa[8];
+
+	exit_stats_read("isa", isa, sizeof(isa));
+	TEST_ASSERT(!strcmp(isa, "vmx") || !strcmp(isa, "svm"),
+		    "Unknown isa '%s'", isa);
+	return !strcmp(isa, "vmx");
+}
+
+uint64_t exit_stats_count(const struct exit_stats_reason *reason)
+{
+	return exit_stats_reason_number(exit_stats_is_vmx() ? reason->vmx : reason->svm, "count");
+}
+
+int exit_stats_walk_reasons(void (*fn)(const char *reason, void *data), void *data)
+{
+	struct dirent *entry;
+	DIR *dir;
+	int n = 0;
+
+	dir = opendir(EXIT_STATS_ROOT "/reasons");
+	TEST_ASSERT(dir, "Opening '" EXIT_STATS_ROOT "/reasons': %s", strerror(errno));
+
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		fn(entry->d_name, data);
+		n++;
+	}
+	closedir(dir);
+
+	return n;
+}
+
+struct sums {
+	uint64_t count;
+	uint64_t cycles;
+};
+
+/* Check one reason against itself, and add it up. */
+static void check_reason(const char *reason, void *data)
+{
+	uint64_t count = exit_stats_reason_number(reason, "count");
+	uint64_t total = exit_stats_reason_number(reason, "cycles_total");
+	uint64_t min = exit_stats_reason_number(reason, "cycles_min");
+	uint64_t max = exit_stats_reason_number(reason, "cycles_max");
+	uint64_t avg = exit_stats_reason_number(reason, "cycles_avg");
+	uint64_t in_buckets = 0, bucket;
+	struct sums *sums = data;
+	char name[PATH_MAX], buf[BUCKETS * 21 + 1], *pos = buf;
+	int i;
+
+	if (!count)
+		TEST_ASSERT(!total && !min && !max && !avg,
+			    "%s: cycles without an exit", reason);
+	else
+		TEST_ASSERT(avg == total / count && min <= avg && avg <= max,
+			    "%s: min %lu avg %lu max %lu, total %lu of %lu",
+			    reason, min, avg, max, total, count);
+
+	snprintf(name, sizeof(name), "reasons/%s/cycles_hist", reason);
+	exit_stats_read(name, buf, sizeof(buf));
+	for (i = 0; i < BUCKETS; i++) {
+		bucket = strtoull(pos, &pos, 10);
+		in_buckets += bucket;
+
+		if (!bucket)
+			continue;
+		/* Bucket 0 is 0 cycles, bucket i starts at 2^(i - 1). */
+		TEST_ASSERT(max >= (i ? 1ull << (i - 1) : 0),
+			    "%s: max %lu, bucket %d is not empty", reason, max, i);
+		TEST_ASSERT(i == BUCKETS - 1 || min < 1ull << i,
+			    "%s: min %lu, bucket %d is not empty", reason, min, i);
+	}
+	TEST_ASSERT(!*pos, "%s: junk after %d buckets: '%s'", reason, BUCKETS, pos);
+	TEST_ASSERT_EQ(in_buckets, count);
+
+	sums->count += count;
+	sums->cycles += total;
+}
+
+void exit_stats_check_laws(void)
+{
+	struct sums sums = {};
+
+	exit_stats_walk_reasons(check_reason, &sums);
+	TEST_ASSERT_EQ(sums.count, exit_stats_number("total_exits"));
+	TEST_ASSERT_EQ(sums.cycles, exit_stats_number("total_cycles"));
+}
+
+uint64_t exit_stats_vcpu_exits(struct kvm_vcpu *vcpu)
+{
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *descs, *desc;
+	uint64_t exits = UINT64_MAX;
+	size_t size;
+	int fd, i;
+
+	fd = vcpu_get_stats_fd(vcpu);
+	read_stats_header(fd, &header);
+	descs = read_stats_descriptors(fd, &header);
+	size = get_stats_descriptor_size(&header);
+
+	for (i = 0; i < header.num_desc; i++) {
+		desc = (void *)descs + i * size;
+		if (!strcmp(desc->name, "exits"))
+			read_stat_data(fd, &header, desc, &exits, 1);
+	}
+	TEST_ASSERT(exits != UINT64_MAX, "KVM has no stat 'exits'");
+
+	free(descs);
+	close(fd);
+	return exits;
+}
+
+uint64_t exit_stats_nr_ipis;
+
+static void guest_ipi_handler(struct ex_regs *regs)
+{
+	WRITE_ONCE(exit_stats_nr_ipis, exit_stats_nr_ipis + 1);
+	x2apic_write_reg(APIC_EOI, 0);
+}
+
+void exit_stats_send_ipi(uint64_t apic_id)
+{
+	x2apic_write_reg(APIC_ICR, APIC_DEST_PHYSICAL | APIC_DM_FIXED |
+			 EXIT_STATS_IPI_VECTOR | apic_id << 32);
+}
+
+void exit_stats_halt(int n)
+{
+	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_PERIODIC | EXIT_STATS_IPI_VECTOR);
+	x2apic_write_reg(APIC_TMICT, HALT_TICKS);
+
+	while (n--) {
+		exit_stats_send_ipi(0);
+		asm volatile("sti; hlt; cli");
+	}
+	x2apic_write_reg(APIC_TMICT, 0);
+}
+
+void exit_stats_guest(void)
+{
+	int i;
+
+	x2apic_enable();
+	READ_ONCE(*(uint8_t *)EXIT_STATS_MMIO_GPA);
+	GUEST_SYNC(0);
+
+	for (i = 0; i < EXIT_STATS_NR_CPUID; i++)
+		this_cpu_fms();
+	GUEST_SYNC(1);
+
+	for (i = 0; i < EXIT_STATS_NR_PIO; i++)
+		asm volatile("outb %%al, %0" : : "i" (EXIT_STATS_PIO_PORT), "a" (0));
+	GUEST_SYNC(2);
+
+	for (i = 0; i < EXIT_STATS_NR_RDMSR; i++)
+		rdmsr(MSR_IA32_APICBASE);
+	GUEST_SYNC(3);
+
+	for (i = 0; i < EXIT_STATS_NR_WRMSR; i++)
+		wrmsr(MSR_IA32_UCODE_REV, 0);
+	GUEST_SYNC(4);
+
+	exit_stats_halt(EXIT_STATS_NR_HLT);
+	GUEST_SYNC(5);
+
+	for (i = 0; i < EXIT_STATS_NR_MMIO; i++)
+		READ_ONCE(*(uint8_t *)EXIT_STATS_MMIO_GPA);
+	GUEST_SYNC(6);
+
+	GUEST_DONE();
+}
+
+struct kvm_vm *exit_stats_create_vm(struct kvm_vcpu **vcpu, void *guest_code)
+{
+	struct kvm_vm *vm = vm_create_with_one_vcpu(vcpu, guest_code);
+
+	vcpu_set_cpuid_feature(*vcpu, X86_FEATURE_TSC_DEADLINE_TIMER);
+	vm_install_exception_handler(vm, EXIT_STATS_IPI_VECTOR, guest_ipi_handler);
+	virt_pg_map(vm, EXIT_STATS_MMIO_GPA, EXIT_STATS_MMIO_GPA);
+
+	return vm;
+}
+
+bool exit_stats_run_to_sync(struct kvm_vcpu *vcpu)
+{
+	struct ucall uc;
+
+	for (;;) {
+		vcpu_run(vcpu);
+
+		if (vcpu->run->exit_reason == KVM_EXIT_MMIO)
+			continue;
+		TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_IO);
+		if (vcpu->run->io.port == EXIT_STATS_PIO_PORT)
+			continue;
+
+		switch (get_ucall(vcpu, &uc)) {
+		case UCALL_SYNC:
+			return true;
+		case UCALL_DONE:
+			return false;
+		case UCALL_ABORT:
+			REPORT_GUEST_ASSERT(uc);
+		default:
+			TEST_FAIL("Unknown ucall %lu", uc.cmd);
+		}
+	}
+}
+
+void exit_stats_check_rise(struct kvm_vcpu *vcpu,
+			   const struct exit_stats_reason *reason, uint64_t rise)
+{
+	uint64_t before = exit_stats_count(reason);
+
+	exit_stats_run_to_sync(vcpu);
+	TEST_ASSERT(exit_stats_count(reason) - before == rise, "%s: %lu exits, not %lu",
+		    reason->vmx, exit_stats_count(reason) - before, rise);
+}
+
+void exit_stats_check_times(const struct exit_stats_reason *reason, uint64_t passed)
+{
+	const char *name = exit_stats_is_vmx() ? reason->vmx : reason->svm;
+
+	TEST_ASSERT(exit_stats_reason_number(name, "cycles_min") > 0, "%s took no time", name);
+	TEST_ASSERT(exit_stats_number("total_cycles") < passed,
+		    "%lu cycles in handling, of %lu that passed",
+		    exit_stats_number("total_cycles"), passed);
+}
+
+/*
+ * The kvm_exit events, each with what became of it: the probe of handle_exit()
+ * comes in between this event and the next, unless a fastpath handler re-entered
+ * the guest.
+ */
+#define TRACING		"/sys/kernel/tracing"
+#define INSTANCE	TRACING "/instances/exit_stats"
+#define PROBE		"exit_stats/handle_exit"
+
+static struct traced_reason {
+	uint32_t code;
+	uint64_t exits;
+	uint64_t reentries;
+	bool has_name;
+} traced[256];
+
+static int nr_traced;
+
+bool exit_stats_can_trace(void)
+{
+	return !access(TRACING "/kprobe_events", W_OK) &&
+	       !access(TRACING "/events/kvm/kvm_exit", F_OK);
+}
+
+static int __trace_set(const char *path, const char *val)
+{
+	int fd = open(path, O_WRONLY | O_APPEND), ret = -1;
+
+	if (fd >= 0) {
+		ret = write(fd, val, strlen(val));
+		close(fd);
+	}
+
+	return ret < 0 ? -errno : 0;
+}
+
+static void trace_set(const char *path, const char *val)
+{
+	int err = __trace_set(path, val);
+
+	TEST_ASSERT(!err, "Writing '%s' to '%s': %s", val, path, strerror(-err));
+}
+
+void exit_stats_trace_stop(void)
+{
+	/* Whatever is there, a test that failed may have left it. */
+	__trace_set(INSTANCE "/events/enable", "0");
+	rmdir(INSTANCE);
+	__trace_set(TRACING "/kprobe_events", "-:" PROBE);
+}
+
+void exit_stats_trace_start(void)
+{
+	exit_stats_trace_stop();
+
+	trace_set(TRACING "/kprobe_events", exit_stats_is_vmx() ?
+		  "p:" PROBE " vmx_handle_exit" : "p:" PROBE " svm_handle_exit");
+	TEST_ASSERT(!mkdir(INSTANCE, 0700), "'" INSTANCE "': %s", strerror(errno));
+	trace_set(INSTANCE "/buffer_size_kb", "8192");
+	/* In the order of the events, on all CPUs, and with the bare numbers */
+	trace_set(INSTANCE "/trace_clock", "counter");
+	trace_set(INSTANCE "/options/fields", "1");
+	trace_set(INSTANCE "/events/" PROBE "/enable", "1");
+	trace_set(INSTANCE "/events/kvm/kvm_exit/enable", "1");
+}
+
+static void check_nothing_lost(void)
+{
+	char path[PATH_MAX], line[128];
+	unsigned long lost;
+	FILE *stats;
+	int cpu;
+
+	for (cpu = 0; cpu < get_nprocs_conf(); cpu++) {
+		snprintf(path, sizeof(path), INSTANCE "/per_cpu/cpu%d/stats", cpu);
+		stats = fopen(path, "r");
+		TEST_ASSERT(stats, "'%s': %s", path, strerror(errno));
+
+		while (fgets(line, sizeof(line), stats)) {
+			if (sscanf(line, "overrun: %lu", &lost) == 1 ||
+			    sscanf(line, "commit overrun: %lu", &lost) == 1 ||
+			    sscanf(line, "dropped events: %lu", &lost) == 1)
+				TEST_ASSERT(!lost, "The trace lacks events: %s", line);
+		}
+		fclose(stats);
+	}
+}
+
+static struct traced_reason *traced_reason(uint32_t code)
+{
+	int i;
+
+	for (i = 0; i < nr_traced; i++) {
+		if (traced[i].code == code)
+			return &traced[i];
+	}
+
+	TEST_ASSERT(nr_traced < ARRAY_SIZE(traced), "Too many reasons in the trace");
+	traced[nr_traced].code = code;
+	return &traced[nr_traced++];
+}
+
+void exit_stats_trace_read(void)
+{
+	struct traced_reason *last = NULL;
+	char line[1024], *field;
+	FILE *trace;
+
+	nr_traced = 0;
+	memset(traced, 0, sizeof(traced));
+
+	trace_set(INSTANCE "/tracing_on", "0");
+	check_nothing_lost();
+
+	trace = fopen(INSTANCE "/trace", "r");
+	TEST_ASSERT(trace, "'" INSTANCE "/trace': %s", strerror(errno));
+
+	while (fgets(line, sizeof(line), trace)) {
+		if (line[0] == '#')
+			continue;
+
+		if (strstr(line, " handle_exit: ")) {
+			/* A VM-Entry that was not tried has no event. */
+			if (last)
+				last->reentries--;
+			last = NULL;
+			continue;
+		}
+
+		field = strstr(line, " exit_reason=");
+		TEST_ASSERT(field, "No exit_reason in '%s'", line);
+		last = traced_reason(strtoul(field + strlen(" exit_reason="), NULL, 0) &
+				     (exit_stats_is_vmx() ? 0xffff : UINT32_MAX));
+		last->exits++;
+		last->reentries++;
+	}
+	fclose(trace);
+}
+
+uint64_t exit_stats_reentries(const struct exit_stats_reason *reason)
+{
+	const char *name = exit_stats_is_vmx() ? reason->vmx : reason->svm;
+
+	return traced_reason(exit_stats_reason_number(name, "reason"))->reentries;
+}
+
+static void check_events(const char *reason, void *data)
+{
+	const char *untraced = data;
+	struct traced_reason *events;
+	uint64_t count;
+
+	if (!strcmp(reason, "UNKNOWN"))
+		return;
+
+	count = exit_stats_reason_number(reason, "count");
+	events = traced_reason(exit_stats_reason_number(reason, "reason"));
+	events->has_name = true;
+
+	if (untraced && !strcmp(reason, untraced))
+		TEST_ASSERT(count && !events->exits,
+			    "%s: %lu exits and %lu events, not some and none",
+			    reason, count, events->exits);
+	else
+		TEST_ASSERT(count == events->exits, "%s: %lu exits, but %lu events",
+			    reason, count, events->exits);
+}
+
+void exit_stats_trace_check(const char *untraced)
+{
+	uint64_t unknown = 0;
+	int i;
+
+	exit_stats_walk_reasons(check_events, (void *)untraced);
+	for (i = 0; i < nr_traced; i++) {
+		if (!traced[i].has_name)
+			unknown += traced[i].exits;
+	}
+	TEST_ASSERT_EQ(exit_stats_reason_number("UNKNOWN", "count"), unknown);
+}

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test that /sys/kernel/kvm_exit_stats counts every VM-Exit once: compare it, by
+ * reason, with the kvm_exit events of the same exits, and with KVM's own count.
+ *
+ * The statistics are system-wide, i.e. no other VM may run beside this test.
+ */
+#include <pthread.h>
+#include <unistd.h>
+
+#include "apic.h"
+#include "exit_stats.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "svm_util.h"
+#include "test_util.h"
+#include "vmx.h"
+
+#include "kselftest_harness.h"
+
+#define NR_ICR		40
+#define NR_SELF_IPI	15
+#define NR_DEADLINE	25
+#define NR_HLT		20
+#define NR_TIMER	5
+#define NR_ROUNDS	3
+#define NR_VMS		2
+#define NR_VCPUS	2
+#define NR_LOOPS	100
+#define NR_L2_RUNS	30
+#define NR_L2_RDMSR	3
+#define NR_FAILED	6
+
+/* Far enough away for the guest to be running by then */
+#define TIMER_CYCLES	1000000
+
+static const struct exit_stats_reason timer = { "PREEMPTION_TIMER", "interrupt" };
+static const struct exit_stats_reason l2_entry = { "VMRESUME", "vmrun" };
+static const struct exit_stats_reason reflected = { "CPUID", "hypercall" };
+static const struct exit_stats_reason failed = { "INVALID_STATE", "invalid_guest_state" };
+
+FIXTURE(exit_stats_trace)
+{
+	unsigned long interval;
+};
+
+FIXTURE_SETUP(exit_stats_trace)
+{
+	self->interval = exit_stats_number("interval");
+	exit_stats_set("enabled", "1");
+	exit_stats_set("interval", "0");
+	exit_stats_set("reset", "1");
+	exit_stats_trace_start();
+}
+
+FIXTURE_TEARDOWN(exit_stats_trace)
+{
+	exit_stats_trace_stop();
+	exit_stats_set_number("interval", self->interval);
+}
+
+/* No vCPU runs any more: compare the counts with the events, and with @exits. */
+static void check_exact(uint64_t exits, const char *untraced)
+{
+	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exits);
+	exit_stats_check_laws();
+	exit_stats_trace_read();
+	exit_stats_trace_check(untraced);
+}
+
+TEST_F(exit_stats_trace, reasons)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = exit_stats_create_vm(&vcpu, exit_stats_guest);
+
+	while (exit_stats_run_to_sync(vcpu))
+		;
+	check_exact(exit_stats_vcpu_exits(vcpu), NULL);
+	kvm_vm_free(vm);
+}
+
+/*
+ * Exits that fastpath handlers take, with interrupts disabled, i.e. with no other
+ * exit in between.  An IPI to nobody re-enters at once.  One to itself has KVM
+ * look at interrupts first, i.e. goes on to the slow path.
+ */
+static void guest_fastpath(void)
+{
+	int i;
+
+	x2apic_enable();
+	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_TSCDEADLINE | EXIT_STATS_IPI_VECTOR);
+	GUEST_SYNC(0);
+
+	for (i = 0; i < NR_ICR; i++)
+		exit_stats_send_ipi(EXIT_STATS_NO_APIC_ID);
+	GUEST_SYNC(1);
+
+	for (i = 0; i < NR_DEADLINE; i++)
+		wrmsr(MSR_IA32_TSC_DEADLINE, ~0ull >> 1);
+	wrmsr(MSR_IA32_TSC_DEADLINE, 0);
+	GUEST_SYNC(2);
+
+	for (i = 0; i < NR_SELF_IPI; i++)
+		exit_stats_send_ipi(0);
+	GUEST_SYNC(3);
+
+	exit_stats_halt(NR_HLT);
+	GUEST_DONE();
+}
+
+/* Exits that re-enter never get to handle_exit(), and must count all the same. */
+TEST_F(exit_stats_trace, fastpath)
+{
+	bool has_fastpath = true, has_timer = false;
+	uint64_t start = rdtsc(), wrmsrs = 0;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+
+	/* SVM needs the CPU to provide the next RIP; VMX has a timer to program. */
+	if (exit_stats_is_vmx())
+		has_timer = get_kvm_intel_param_bool("preemption_timer");
+	else
+		has_fastpath = get_kvm_amd_param_integer("nrips");
+
+	vm = exit_stats_create_vm(&vcpu, guest_fastpath);
+	exit_stats_run_to_sync(vcpu);
+	exit_stats_check_rise(vcpu, &exit_stats_wrmsr, NR_ICR);
+	exit_stats_check_rise(vcpu, &exit_stats_wrmsr, NR_DEADLINE + 1);
+	exit_stats_check_rise(vcpu, &exit_stats_wrmsr, NR_SELF_IPI);
+	exit_stats_check_rise(vcpu, &exit_stats_hlt, NR_HLT);
+	exit_stats_check_times(&exit_stats_wrmsr, rdtsc() - start);
+	check_exact(exit_stats_vcpu_exits(vcpu), NULL);
+	kvm_vm_free(vm);
+
+	if (has_fastpath)
+		wrmsrs += NR_ICR;
+	if (has_timer)
+		wrmsrs += NR_DEADLINE + 1;
+	TEST_ASSERT_EQ(exit_stats_reentries(&exit_stats_wrmsr), wrmsrs);
+	TEST_ASSERT_EQ(exit_stats_reentries(&exit_stats_hlt), has_fastpath ? NR_HLT : 0);
+
+	if (!has_fastpath)
+		SKIP(return, "All exits take the slow path, and are counted: no NRIPS");
+}
+
+static void guest_timer(void)
+{
+	int i;
+
+	x2apic_enable();
+	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_TSCDEADLINE | EXIT_STATS_IPI_VECTOR);
+	GUEST_SYNC(0);
+
+	for (i = 0; i < NR_TIMER; i++) {
+		wrmsr(MSR_IA32_TSC_DEADLINE, rdtsc() + TIMER_CYCLES);
+		asm volatile("sti");
+		while (READ_ONCE(exit_stats_nr_ipis) == i)
+			cpu_relax();
+		asm volatile("cli");
+	}
+	GUEST_DONE();
+}
+
+TEST_F(exit_stats_trace, preemption_timer)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+
+	if (!exit_stats_is_vmx() || !get_kvm_intel_param_bool("preemption_timer"))
+		SKIP(return, "No VMX preemption timer");
+
+	vm = exit_stats_create_vm(&vcpu, guest_timer);
+	exit_stats_run_to_sync(vcpu);
+	exit_stats_check_rise(vcpu, &timer, NR_TIMER);
+	check_exact(exit_stats_vcpu_exits(vcpu), NULL);
+	kvm_vm_free(vm);
+}
+
+static void guest_load(void)
+{
+	int i;
+
+	x2apic_enable();
+	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_TSCDEADLINE | EXIT_STATS_IPI_VECTOR);
+
+	for (i = 0; i < NR_LOOPS; i++) {
+		this_cpu_fms();
+		exit_stats_send_ipi(EXIT_STATS_NO_APIC_ID);
+		wrmsr(MSR_IA32_TSC_DEADLINE, ~0ull >> 1);
+		wrmsr(MSR_IA32_UCODE_REV, 0);
+		GUEST_SYNC(i);
+	}
+	GUEST_DONE();
+}
+
+static void *vcpu_thread(void *vcpu)
+{
+	while (exit_stats_run_to_sync(vcpu))
+		;
+	return NULL;
+}
+
+/* VMs of several vCPUs come and go, more vCPUs than CPUs maybe. */
+TEST_F(exit_stats_trace, many_vms)
+{
+	struct kvm_vcpu *vcpus[NR_VMS][NR_VCPUS];
+	pthread_t threads[NR_VMS][NR_VCPUS];
+	struct kvm_vm *vms[NR_VMS];
+	uint64_t exits = 0;
+	int round, i, j;
+
+	for (round = 0; round < NR_ROUNDS; round++) {
+		for (i = 0; i < NR_VMS; i++) {
+			vms[i] = vm_create_with_vcpus(NR_VCPUS, guest_load, vcpus[i]);
+			for (j = 0; j < NR_VCPUS; j++) {
+				vcpu_set_cpuid_feature(vcpus[i][j],
+						       X86_FEATURE_TSC_DEADLINE_TIMER);
+				pthread_create(&threads[i][j], NULL, vcpu_thread,
+					       vcpus[i][j]);
+			}
+		}
+
+		/* The first VM goes while the next one still runs. */
+		for (i = 0; i < NR_VMS; i++) {
+			for (j = 0; j < NR_VCPUS; j++) {
+				pthread_join(threads[i][j], NULL);
+				exits += exit_stats_vcpu_exits(vcpus[i][j]);
+			}
+			kvm_vm_free(vms[i]);
+		}
+	}
+
+	TEST_ASSERT(exit_stats_count(&exit_stats_cpuid) >=
+		    NR_ROUNDS * NR_VMS * NR_VCPUS * NR_LOOPS, "No load");
+	check_exact(exits, NULL);
+}
+
+/*
+ * L2: KVM handles the exits of RDMSR itself, and reflects the other one to L1,
+ * the guest hypervisor.  L1 saves no registers: leave none to be saved.
+ */
+static void l2_rdmsrs(void)
+{
+	int i;
+
+	for (i = 0; i < NR_L2_RDMSR; i++)
+		rdmsr(MSR_IA32_APICBASE);
+}
+
+static void l2_vmx(void)
+{
+	for (;;) {
+		l2_rdmsrs();
+		asm volatile("push %%rbp; cpuid; pop %%rbp"
+			     : : : "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "r8",
+				   "r9", "r10", "r11", "r12", "r13", "r14", "r15");
+	}
+}
+
+static void l1_vmx(struct vmx_pages *vmx)
+{
+	static unsigned char stack[4096];
+	int i;
+
+	GUEST_ASSERT(prepare_for_vmx_operation(vmx));
+	GUEST_ASSERT(load_vmcs(vmx));
+	prepare_vmcs(vmx, l2_vmx, stack + sizeof(stack));
+	vmwrite(CPU_BASED_VM_EXEC_CONTROL,
+		vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_USE_MSR_BITMAPS);
+	GUEST_ASSERT(!vmlaunch());
+	GUEST_SYNC(0);
+
+	for (i = 0; i < NR_L2_RUNS; i++) {
+		GUEST_ASSERT_EQ(vmreadz(VM_EXIT_REASON), EXIT_REASON_CPUID);
+		vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + vmreadz(VM_EXIT_INSTRUCTION_LEN));
+		GUEST_ASSERT(!vmresume());
+	}
+	GUEST_SYNC(1);
+	GUEST_DONE();
+}
+
+static void l2_svm(void)
+{
+	for (;;) {
+		l2_rdmsrs();
+		vmmcall();
+	}
+}
+
+static void l1_svm(struct svm_test_data *svm)
+{
+	static unsigned char stack[4096];
+	struct vmcb *vmcb = svm->vmcb;
+	int i;
+
+	generic_svm_setup(svm, l2_svm, stack + sizeof(stack));
+	run_guest(vmcb, svm->vmcb_gpa);
+	GUEST_SYNC(0);
+
+	for (i = 0; i < NR_L2_RUNS; i++) {
+		GUEST_ASSERT_EQ(vmcb->control.exit_code, SVM_EXIT_VMMCALL);
+		vmcb->save.rip += 3;
+		run_guest(vmcb, svm->vmcb_gpa);
+	}
+	GUEST_SYNC(1);
+	GUEST_DONE();
+}
+
+/* Exits of a nested guest count once, under the hardware's reason. */
+TEST_F(exit_stats_trace, nested)
+{
+	uint64_t entries, reflections, rdmsrs;
+	bool is_vmx = exit_stats_is_vmx();
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	vm_vaddr_t arg;
+
+	if (!kvm_cpu_has(is_vmx ? X86_FEATURE_VMX : X86_FEATURE_SVM))
+		SKIP(return, "No nested virtualization");
+
+	vm = exit_stats_create_vm(&vcpu, is_vmx ? (void *)l1_vmx : (void *)l1_svm);
+	if (is_vmx)
+		vcpu_alloc_vmx(vm, &arg);
+	else
+		vcpu_alloc_svm(vm, &arg);
+	vcpu_args_set(vcpu, 1, arg);
+
+	exit_stats_run_to_sync(vcpu);
+	entries = exit_stats_count(&l2_entry);
+	reflections = exit_stats_count(&reflected);
+	rdmsrs = exit_stats_count(&exit_stats_rdmsr);
+
+	exit_stats_run_to_sync(vcpu);
+	TEST_ASSERT_EQ(exit_stats_count(&l2_entry) - entries, NR_L2_RUNS);
+	TEST_ASSERT_EQ(exit_stats_count(&reflected) - reflections, NR_L2_RUNS);
+	TEST_ASSERT_EQ(exit_stats_count(&exit_stats_rdmsr) - rdmsrs,
+		       NR_L2_RUNS * NR_L2_RDMSR);
+
+	TEST_ASSERT(!exit_stats_run_to_sync(vcpu), "The guest has a stage too many");
+	check_exact(exit_stats_vcpu_exits(vcpu), NULL);
+	kvm_vm_free(vm);
+}
+
+static void guest_ud2(void)
+{
+	asm volatile("ud2");
+}
+
+/*
+ * A state of the guest that the CPU refuses.  It is an exit with an event, unless
+ * KVM sees the state and emulates the guest instead of trying to enter it.
+ */
+TEST_F(exit_stats_trace, failed_entries)
+{
+	bool emulated = exit_stats_is_vmx() && !vm_is_unrestricted_guest(NULL);
+	struct kvm_sregs sregs;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int i;
+
+	vm = exit_stats_create_vm(&vcpu, guest_ud2);
+	vcpu_sregs_get(vcpu, &sregs);
+	if (exit_stats_is_vmx())
+		sregs.tr.unusable = 1;
+	else
+		sregs.cs.db = 1;
+	vcpu_sregs_set(vcpu, &sregs);
+
+	for (i = 0; i < NR_FAILED; i++) {
+		vcpu_run(vcpu);
+		TEST_ASSERT_KVM_EXIT_REASON(vcpu, emulated ? KVM_EXIT_INTERNAL_ERROR :
+							     KVM_EXIT_FAIL_ENTRY);
+	}
+
+	TEST_ASSERT_EQ(exit_stats_count(&failed), NR_FAILED);
+	check_exact(exit_stats_vcpu_exits(vcpu), emulated ? failed.vmx : NULL);
+	kvm_vm_free(vm);
+}
+
+int main(int argc, char *argv[])
+{
+	if (access(EXIT_STATS_ROOT, F_OK))
+		ksft_exit_skip("No " EXIT_STATS_ROOT ": set CONFIG_KVM_EXIT_STATS, load KVM\n");
+	if (geteuid())
+		ksft_exit_skip("Must be root\n");
+	if (!exit_stats_can_trace())
+		ksft_exit_skip("No kvm_exit event, or no CONFIG_KPROBE_EVENTS\n");
+
+	return test_harness_run(argc, argv);
+}
