@@ -5,21 +5,27 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 S := scripts
 
-.PHONY: help run test bench shell check tree diff clean
+.PHONY: help run test exact selftests bench shell check tree diff clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-run: ## build everything, run a Linux guest in an emulated VMX machine, show its exits
+run: ## build everything, run a Linux guest in an emulated machine, show its exits [CPU=amd]
 	@$S/run.sh
 
-test: ## build everything, run all tests
+test: ## build everything, run all tests on both vendors
 	@$S/test.sh
+
+exact: ## every exit of a Linux guest beside its trace event, on both vendors
+	@$S/exact.sh
+
+selftests: ## KVM's own selftests on the stock and on the patched kernel, compared
+	@$S/kernel-selftests.sh
 
 bench: ## measure what an exit costs with and without the statistics
 	@$S/bench.sh
 
-shell: ## an interactive shell in the emulated VMX machine
+shell: ## an interactive shell in the emulated machine [CPU=amd]
 	@$S/shell.sh
 
 check: ## style, warnings, both ways to build KVM, freshness of cmpe283-3.diff

@@ -1,41 +1,91 @@
 #!/bin/bash
-# boot.sh SCENARIO: boot L1, let it run scripts/guest/scenario/SCENARIO.sh, and
-# judge the outcome.  Console, results and the emulator's own log are in
-# build/run/SCENARIO.  The boot has failed unless the results end in "END" and
-# the console shows nothing bad.  Scenario "shell" is an interactive L1 instead.
+# boot.sh MACHINE SCENARIO: boot L1, let it run scripts/guest/scenario/SCENARIO.sh,
+# and judge the outcome.  Console, results and the emulator's own log are in
+# build/run/MACHINE/SCENARIO.  The boot has failed unless the results end in "END"
+# and the console shows nothing bad.  Scenario "shell" is an interactive L1 instead.
 #
-# L1 runs in QEMU on hardware that has VMX and lends it to guests, in Bochs else,
-# and for "bench", which is about instructions.
+# L1 runs in QEMU on hardware of that vendor that lends its virtualization to
+# guests.  Else, and for "bench", which is about instructions, it is emulated:
+#
+#   intel      VMX with EPT, by Bochs
+#   amd        SVM, by QEMU, without next RIP, i.e. without fastpath exits
+#   amd-bochs  SVM with next RIP, by Bochs
+#
+# L1 in the environment names what initramfs.sh made, if it is not "kernel", and
+# takes the place of SCENARIO in build/run.
 . "$(dirname "$0")/lib.sh"
 
-scenario=$1
+machine=$1
+scenario=$2
+case $machine in
+intel)
+	flag=vmx module=kvm_intel model=corei7_haswell_4770
+	;;
+amd)
+	flag=svm module=kvm_amd model=
+	;;
+amd-bochs)
+	flag=svm module=kvm_amd model=zambezi
+	;;
+*)
+	die "'$machine' is none of the machines: intel, amd, amd-bochs"
+	;;
+esac
+l1=$build/l1/${L1:-kernel}
 cpus=1
 [ "$scenario" != selftest ] || cpus=2
 megs=320
 limit=400
-out=$build/run/$scenario
+case $scenario in
+kernel-selftests)
+	megs=640
+	limit=1500
+	;;
+builtin)
+	parameters=kvm.exit_stats_interval=1234
+	;;
+esac
+out=$build/run/$machine/${L1:-$scenario}
 console=$out/console.log
-cmdline="console=ttyS0,115200 loglevel=5 log_buf_len=4M norandmaps reboot=t panic=-1 scenario=$scenario"
+cmdline="console=ttyS0,115200 loglevel=5 log_buf_len=4M norandmaps reboot=t panic=-1 scenario=$scenario ${parameters-}"
 
 rm -rf "$out"
 mkdir -p "$out"
 
-# /dev/kvm alone says nothing: it may be there on a CPU that shows no VMX.
-have_nested_vmx()
+# /dev/kvm alone says nothing: it may be there on a CPU that shows neither VMX nor
+# SVM.
+have_hardware()
 {
-	[ "$scenario" != bench ] && grep -qw vmx /proc/cpuinfo && [ -w /dev/kvm ] &&
-		grep -qsE '^(Y|1)$' /sys/module/kvm_intel/parameters/nested
+	[ "$scenario" != bench ] && grep -qw "$flag" /proc/cpuinfo && [ -w /dev/kvm ] &&
+		grep -qsE '^(Y|1)$' "/sys/module/$module/parameters/nested"
 }
 
+# boot_qemu ACCELERATOR CPU [OPTION...]
 boot_qemu()
 {
+	local accel=$1 cpu=$2
 	local serial=(-serial "file:$console" -serial "file:$out/result.log")
 	[ "$scenario" != shell ] || serial=(-serial mon:stdio)
+	shift 2
 
-	timeout --foreground -k 5 "$limit" qemu-system-x86_64 -accel kvm -cpu host \
-		-smp "$cpus" -m "$megs" -nodefaults -no-user-config -display none \
-		-no-reboot "${serial[@]}" -kernel "$kernel/arch/x86/boot/bzImage" \
-		-initrd "$build/l1/initrd.cpio" -append "$cmdline"
+	timeout --foreground -k 5 "$limit" qemu-system-x86_64 -accel "$accel" -cpu "$cpu" "$@" \
+		-smp "cpus=$cpus,sockets=$cpus" -m "$megs" -nodefaults -no-user-config -display none \
+		-no-reboot "${serial[@]}" -kernel "$l1/bzImage" \
+		-initrd "$l1/initrd.cpio" -append "$cmdline"
+}
+
+# Time is the number of instructions, as in Bochs, with one CPU.  More CPUs do not
+# go together with that, and have to share a thread: in a thread each they execute
+# what another one has just patched, e.g. breakpoints that are no longer there.
+# Time is the host's then, and too uneven there for L1 to find out how fast it goes.
+boot_qemu_tcg()
+{
+	if [ "$cpus" = 1 ]; then
+		boot_qemu tcg max,+svm -icount shift=0,sleep=off
+	else
+		cmdline+=" tsc_early_khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)"
+		boot_qemu tcg,thread=single max,+svm
+	fi
 }
 
 # An option ROM that boots at once: the BIOS would wait for F12 else.  It is one
@@ -51,8 +101,8 @@ write_iso()
 	local iso=$out/iso
 	mkdir "$iso"
 	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$iso/"
-	ln "$build/l1/initrd.cpio" "$iso/initrd"
-	cp "$kernel/arch/x86/boot/bzImage" "$iso/bzimage"
+	ln "$l1/initrd.cpio" "$iso/initrd"
+	ln "$l1/bzImage" "$iso/bzimage"
 	# Bochs' CPU claims 8 threads and has as many as it is told: that is worth
 	# a warning of L1's kernel, unless it does not look.
 	printf 'default l1\nlabel l1\nkernel bzimage\nappend initrd=initrd clearcpuid=ht %s\n' \
@@ -62,14 +112,14 @@ write_iso()
 	rm -r "$iso"
 }
 
-# boot_bochs COM1: Bochs wants a terminal, and stalls unless somebody reads it,
-# hence socat.  The exit status says nothing: L1's end counts as a panic.
+# Bochs wants a terminal, and stalls unless somebody reads it, hence socat.  The
+# exit status says nothing: L1's end counts as a panic.
 boot_bochs()
 {
 	write_option_rom
 	write_iso
 	sed -e "s|@OUT@|$out|g" -e "s|@CPUS@|$cpus|" -e "s|@MEGS@|$megs|" \
-		-e "s|@COM1@|$1|" "$top/scripts/bochsrc.in" >"$out/bochsrc"
+		-e "s|@MODEL@|$model|" -e "s|@COM1@|$com1|" "$top/scripts/bochsrc.in" >"$out/bochsrc"
 	echo c >"$out/continue"
 	socat -u EXEC:"timeout -k 5 $limit bochs-bin -q -f $out/bochsrc -rc $out/continue",pty,setsid,ctty,stderr \
 		CREATE:"$out/terminal.log" 2>/dev/null || true
@@ -84,9 +134,8 @@ shell_bochs()
 		while [ ! -e "$out/tty" ] && ((tries++ < 100)); do
 			sleep 0.1
 		done
-		boot_bochs "mode=term, dev=$out/tty"
+		boot_bochs
 	} &
-	echo "Bochs is starting; 'exit' powers L1 off, Ctrl-] leaves it at once."
 	socat -,raw,echo=0,escape=0x1d "pty,raw,echo=0,wait-slave,link=$out/tty" || true
 	pkill -f "$out/bochsrc" || true
 	wait
@@ -94,32 +143,37 @@ shell_bochs()
 
 if [ "$scenario" = shell ]; then
 	limit=86400
-	if have_nested_vmx; then
-		boot_qemu
-	else
-		shell_bochs
-	fi
-	exit
+	com1="mode=term, dev=$out/tty"
+else
+	[ -f "$top/scripts/guest/scenario/$scenario.sh" ] ||
+		die "no scenario '$scenario' in scripts/guest/scenario"
+	com1="mode=file, dev=$console"
+	touch "$out/result.log"
 fi
 
-[ -f "$top/scripts/guest/scenario/$scenario.sh" ] ||
-	die "no scenario '$scenario' in scripts/guest/scenario"
-touch "$out/result.log"
-if have_nested_vmx; then
+# How L1 ends is no matter for an exit status, what it wrote is.
+if have_hardware; then
 	echo "L1 runs in QEMU, with KVM"
-	boot_qemu || true
+	boot_qemu kvm host || true
+elif [ -z "$model" ]; then
+	echo "L1 runs in QEMU"
+	boot_qemu_tcg || true
+elif [ "$scenario" = shell ]; then
+	echo "L1 runs in Bochs; 'exit' powers it off, Ctrl-] leaves it at once"
+	shell_bochs
 else
 	echo "L1 runs in Bochs"
-	boot_bochs "mode=file, dev=$console"
+	boot_bochs
 fi
+[ "$scenario" != shell ] || exit 0
 
 sed -n '/^--- dmesg$/,/^END$/{/^--- dmesg$/d;/^END$/d;p}' "$out/result.log" >"$out/dmesg.log"
 
 [ -s "$console" ] ||
-	die "scenario $scenario: L1 printed nothing; the emulator's own logs are in ${out#"$PWD"/}"
+	die "$machine, scenario $scenario: L1 printed nothing; the emulator's own logs are in ${out#"$PWD"/}"
 rc=0
 grep -nEf "$top/scripts/bad-console" "$console" "$out/dmesg.log" || rc=$?
 [ "$rc" = 1 ] ||
-	die "scenario $scenario: the lines above are bad, in ${out#"$PWD"/} (grep said $rc)"
+	die "$machine, scenario $scenario: the lines above are bad, in ${out#"$PWD"/} (grep said $rc)"
 [ "$(tail -n 1 "$out/result.log")" = END ] ||
-	die "scenario $scenario did not come to its end in $SECONDS s (limit $limit); how far it got is in ${out#"$PWD"/}/{result,console,terminal}.log"
+	die "$machine, scenario $scenario did not come to its end in $SECONDS s (limit $limit); how far it got is in ${out#"$PWD"/}/{result,console,terminal}.log"

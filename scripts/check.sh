@@ -34,15 +34,15 @@ abi_is_valid()
 	[ "$rc" = 0 ] && [ -z "$said" ]
 }
 
-# build_kvm NAME: KVM with every warning an error, from scripts/config/NAME
+# build_kvm NAME FRAGMENTS: KVM with every warning an error
 build_kvm()
 {
-	"$top/scripts/kernel.sh" "check-$1" "base,kvm,$1" W=1 arch/x86/kvm/ virt/lib/
+	"$top/scripts/kernel.sh" "check-$1" "base,kvm,$2" W=1 arch/x86/kvm/ virt/lib/
 }
 
-selftest_has_no_warning()
+selftests_have_no_warning()
 {
-	rm -f "$build"/selftests/kvm/x86_64/exit_stats_test*
+	rm -f "$build"/selftests/kvm/x86_64/exit_stats_* "$build"/selftests/kvm/lib/x86_64/exit_stats*
 	"$top/scripts/selftests.sh" 2>&1 | awk '{ print } /warning:/ { n++ } END { exit n > 0 }'
 }
 
@@ -59,10 +59,11 @@ step source "$top/scripts/tree.sh"
 passed=0
 failed=0
 for test in diff_is_fresh patches_are_clean new_files_are_clean abi_is_valid \
-	scripts_are_clean selftest_has_no_warning \
-	"build_kvm modular" "build_kvm builtin" "build_kvm without"; do
-	# shellcheck disable=SC2086  # name and argument
-	if (step "${test// /-}" $test); then
+	scripts_are_clean selftests_have_no_warning \
+	"build_kvm modular exit_stats" "build_kvm builtin exit_stats,builtin" \
+	"build_kvm without without"; do
+	# shellcheck disable=SC2086  # name and arguments
+	if (step "${test//[ ,]/-}" $test); then
 		passed=$((passed + 1))
 	else
 		failed=$((failed + 1))

@@ -1,11 +1,16 @@
 #!/bin/bash
-# Build the initramfs of L1, with the one of L2 inside: build/l1/initrd.cpio.
+# initramfs.sh [NAME [KERNEL [TESTS]]]: what boot.sh boots as NAME ("kernel"): the
+# kernel in build/KERNEL ("kernel") and an initramfs with its modules, the programs
+# in build/TESTS ("tests"), and the initramfs of L2 inside.
 . "$(dirname "$0")/lib.sh"
 
-out=$build/l1
+out=$build/l1/${1:-kernel}
+kernel=$build/${2:-kernel}
+tests=$build/${3:-tests}
 root=$out/root
-rm -rf "$root"
+rm -rf "$out"
 mkdir -p "$root"/{dev,bin,lib/modules,guest,scenario,tests}
+ln "$kernel/arch/x86/boot/bzImage" "$out/bzImage"
 
 pack()
 {
@@ -21,7 +26,7 @@ cp /bin/busybox "$l2/bin/"
 cp "$top/scripts/guest/l2-init" "$l2/init"
 mknod "$l2/dev/console" c 5 1
 pack "$l2" "$root/guest/initrd.cpio"
-cp "$kernel/arch/x86/boot/bzImage" "$root/guest/"
+cp "$out/bzImage" "$root/guest/"
 
 # L1: busybox, QEMU with what it loads, the modules, the scenarios, the tests
 cp /bin/busybox "$root/bin/"
@@ -51,6 +56,6 @@ cp "$top/scripts/guest/guest" "$top/scripts/guest/exits" "$root/bin/"
 cp "$top"/scripts/guest/scenario/*.sh "$root/scenario/"
 gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -o "$root/bin/exit_loop" \
 	"$top/scripts/guest/exit_loop.c"
-[ ! -d "$build/tests" ] || cp "$build"/tests/* "$root/tests/"
+[ ! -d "$tests" ] || cp "$tests"/* "$root/tests/"
 
 pack "$root" "$out/initrd.cpio"

@@ -14,6 +14,7 @@ logs=$build/log
 
 base_version=6.12
 tree=$build/linux
+stock_tree=$build/linux.stock
 kernel=$build/kernel
 
 jobs=$(($(nproc) + 1))
@@ -72,10 +73,23 @@ step()
 	printf '%-10s %4d s  done\n' "$name" "$now"
 }
 
+# The machine of boot.sh that CPU= on the command line of make asks for
+machine_of_cpu()
+{
+	case ${CPU=intel} in
+	intel | amd)
+		echo "$CPU"
+		;;
+	*)
+		die "CPU is '$CPU', must be intel or amd"
+		;;
+	esac
+}
+
 # The kernel of L1.  What else goes into the initramfs is up to the caller.
 build_kernel()
 {
 	step packages "$top/scripts/packages.sh"
 	step source "$top/scripts/tree.sh"
-	step kernel "$top/scripts/kernel.sh" kernel base,kvm bzImage modules
+	step kernel "$top/scripts/kernel.sh" kernel base,kvm,exit_stats bzImage modules
 }

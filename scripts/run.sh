@@ -1,12 +1,13 @@
 #!/bin/bash
-# make run: from nothing to the exits of a Linux guest.
+# make run [CPU=intel|amd]: from nothing to the exits of a Linux guest.
 . "$(dirname "$0")/lib.sh"
 
+machine=$(machine_of_cpu)
 build_kernel
 step initramfs "$top/scripts/initramfs.sh"
-step run "$top/scripts/boot.sh" run
+step run "$top/scripts/boot.sh" "$machine" run
 
-out=$build/run/run
+out=$build/run/$machine/run
 section()
 {
 	sed -n "/^--- $1\$/,/^\(--- .*\|END\)\$/p" "$out/result.log" | sed '1d;$d'

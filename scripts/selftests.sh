@@ -1,13 +1,37 @@
 #!/bin/bash
-# Build the selftest, static, into build/tests.
+# Build the selftests of exit statistics, static, into build/tests.
+# selftests.sh all: build all of KVM's selftests into build/kernel-selftests.
 . "$(dirname "$0")/lib.sh"
 
 export CCACHE_BASEDIR=$top
 
 make -C "$tree" O="$build/selftests" CC="ccache gcc" LOCALVERSION= ARCH=x86 headers
-make -C "$tree/tools/testing/selftests/kvm" -j"$jobs" ARCH=x86_64 \
-	OUTPUT="$build/selftests/kvm" CC="ccache gcc" LDFLAGS=-static \
-	KHDR_INCLUDES="-isystem $build/selftests/usr/include" \
-	"$build/selftests/kvm/x86_64/exit_stats_test"
-mkdir -p "$build/tests"
-cp "$build/selftests/kvm/x86_64/exit_stats_test" "$build/tests/"
+out=$build/selftests/kvm
+
+# kvm_make TARGET...
+kvm_make()
+{
+	make -C "$tree/tools/testing/selftests/kvm" -j"$jobs" ARCH=x86_64 OUTPUT="$out" \
+		CC="ccache gcc" LDFLAGS=-static \
+		KHDR_INCLUDES="-isystem $build/selftests/usr/include" "$@"
+}
+
+case ${1-} in
+'')
+	kvm_make "$out"/x86_64/exit_stats{,_trace}_test
+	mkdir -p "$build/tests"
+	cp "$out"/x86_64/exit_stats{,_trace}_test "$build/tests/"
+	;;
+all)
+	kvm_make all
+	rm -rf "$build/kernel-selftests"
+	mkdir "$build/kernel-selftests"
+	find "$out" -type f -executable | while read -r program; do
+		strip -o "$build/kernel-selftests/${program##*/}" "$program"
+	done
+	cp "$top/scripts/kernel-selftests.list" "$build/kernel-selftests/list"
+	;;
+*)
+	die "'$1' is not 'all'"
+	;;
+esac

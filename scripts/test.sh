@@ -1,43 +1,68 @@
 #!/bin/bash
-# make test: all tests, in L1.  Every test is a line "ok NAME" or "not ok NAME" of
-# the results; one that prints neither was not run, and fails its scenario.
+# make test: all tests, in L1, on both vendors.  Every test is a line "ok NAME" or
+# "not ok NAME" of the results; one that prints neither was not run, and fails its
+# scenario.
 . "$(dirname "$0")/lib.sh"
 
 build_kernel
+step builtin "$top/scripts/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
 step tests "$top/scripts/selftests.sh"
 step initramfs "$top/scripts/initramfs.sh"
+step initramfs-builtin "$top/scripts/initramfs.sh" builtin builtin
 
 passed=0
 failed=0
+skipped=0
 report()
 {
-	if [ "$1" = ok ]; then
+	case $1 in
+	ok)
 		passed=$((passed + 1))
-	else
+		;;
+	skip)
+		skipped=$((skipped + 1))
+		;;
+	*)
 		failed=$((failed + 1))
-	fi
+		;;
+	esac
 	printf '%-6s %s\n' "$1" "$2"
 }
 
-for scenario in run kunit selftest modules; do
-	result=$build/run/$scenario/result.log
-	if (step "$scenario" "$top/scripts/boot.sh" "$scenario"); then
-		report ok "$scenario: came to its end, with nothing bad on the console"
+# scenario MACHINE SCENARIO
+scenario()
+{
+	local name="$1 $2" result=$build/run/$1/$2/result.log line
+
+	if (step "$1-$2" "$top/scripts/boot.sh" "$1" "$2"); then
+		report ok "$name: came to its end, with nothing bad on the console"
 	else
-		report "not ok" "$scenario: see the log above"
+		report "not ok" "$name: see the log above"
 	fi
-	[ -f "$result" ] || continue
+	[ -f "$result" ] || return 0
 	while read -r line; do
 		case $line in
 		"not ok "*)
-			report "not ok" "$scenario: ${line#not ok }"
+			report "not ok" "$name: ${line#not ok }"
+			;;
+		"ok "*"# SKIP"*)
+			report skip "$name: ${line#ok }"
 			;;
 		"ok "*)
-			report ok "$scenario: ${line#ok }"
+			report ok "$name: ${line#ok }"
 			;;
 		esac
 	done < <(tr -d '\r' <"$result" | sed 's/^ *//')
-done
+}
 
+for machine in intel amd; do
+	for name in run exact kunit selftest modules; do
+		scenario "$machine" "$name"
+	done
+	L1=builtin scenario "$machine" builtin
+done
+scenario amd-bochs fastpath
+
+echo "$skipped skipped: they cannot run on that machine"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -4,6 +4,7 @@
 # tree.sh diff: write changes made in build/linux back to this repository, and
 # regenerate cmpe283-3.diff.
 # tree.sh fresh: fail if cmpe283-3.diff is not what the sources make of it.
+# tree.sh stock: make build/linux.stock Debian's source as it is.
 #
 # build/linux is a git tree that tracks the directories below: "base" is Debian's
 # source, the commits on top are made from this repository, up to "synced".  What
@@ -35,11 +36,33 @@ new_files()
 	(cd "$top" && find arch Documentation tools -type f ! -name '*.swp' | sort)
 }
 
+stamp()
+{
+	[ -f "$tarball" ] || die "$tarball is missing: install linux-source-$base_version"
+	stat -c %s-%Y "$tarball"
+}
+
+# unpack_to DIRECTORY
+unpack_to()
+{
+	mkdir -p "$1"
+	tar -xf "$tarball" -C "$1" --strip-components=1
+}
+
+unpack_stock()
+{
+	local stamp
+	stamp=$(stamp)
+	[ "$(cat "$stock_tree/.unpacked" 2>/dev/null)" != "$stamp" ] || return 0
+	rm -rf "$stock_tree"
+	unpack_to "$stock_tree"
+	echo "$stamp" >"$stock_tree/.unpacked"
+}
+
 unpack()
 {
 	local stamp
-	[ -f "$tarball" ] || die "$tarball is missing: install linux-source-$base_version"
-	stamp=$(stat -c %s-%Y "$tarball")
+	stamp=$(stamp)
 
 	if [ -d "$tree/.git" ]; then
 		[ "$(cat "$tree/.git/tarball")" != "$stamp" ] || return 0
@@ -49,8 +72,7 @@ unpack()
 	local target=$tree path
 	rm -rf "$tree" "$tree.new"
 	tree=$tree.new
-	mkdir -p "$tree"
-	tar -xf "$tarball" -C "$tree" --strip-components=1
+	unpack_to "$tree"
 	git init -q -b work "$tree"
 	git -C "$tree" config status.showUntrackedFiles no
 	for path in "${tracked[@]}"; do
@@ -213,7 +235,10 @@ fresh)
 	tree_git apply --cached --check "$diff_file" ||
 		die "cmpe283-3.diff does not apply to $tarball"
 	;;
+stock)
+	unpack_stock
+	;;
 *)
-	die "'$1' is none of: diff, fresh"
+	die "'$1' is none of: diff, fresh, stock"
 	;;
 esac

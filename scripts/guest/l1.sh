@@ -59,6 +59,11 @@ check()
 	fi
 }
 
+value_is()
+{
+	[ "$(cat "$1")" = "$2" ]
+}
+
 # The kernel log without its time stamps
 log_lines()
 {

@@ -3,11 +3,6 @@
 # is open below it, and the switches stay with kvm.ko.
 . /lib/l1.sh
 
-value_is()
-{
-	[ "$(cat "$1")" = "$2" ]
-}
-
 no_entry()
 {
 	[ ! -e "$1" ]
