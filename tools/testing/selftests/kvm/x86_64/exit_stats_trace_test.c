@@ -342,9 +342,10 @@ TEST_F(exit_stats_trace, nested)
 	kvm_vm_free(vm);
 }
 
-static void guest_ud2(void)
+static void guest_pio(void)
 {
-	asm volatile("ud2");
+	for (;;)
+		asm volatile("outb %%al, %0" : : "i" (EXIT_STATS_PIO_PORT));
 }
 
 /*
@@ -359,7 +360,7 @@ TEST_F(exit_stats_trace, failed_entries)
 	struct kvm_vm *vm;
 	int i;
 
-	vm = exit_stats_create_vm(&vcpu, guest_ud2);
+	vm = exit_stats_create_vm(&vcpu, guest_pio);
 	vcpu_sregs_get(vcpu, &sregs);
 	if (exit_stats_is_vmx())
 		sregs.tr.unusable = 1;
@@ -369,8 +370,7 @@ TEST_F(exit_stats_trace, failed_entries)
 
 	for (i = 0; i < NR_FAILED; i++) {
 		vcpu_run(vcpu);
-		TEST_ASSERT_KVM_EXIT_REASON(vcpu, emulated ? KVM_EXIT_INTERNAL_ERROR :
-							     KVM_EXIT_FAIL_ENTRY);
+		TEST_ASSERT_KVM_EXIT_REASON(vcpu, emulated ? KVM_EXIT_IO : KVM_EXIT_FAIL_ENTRY);
 	}
 
 	TEST_ASSERT_EQ(exit_stats_count(&failed), NR_FAILED);
