@@ -10,7 +10,7 @@ machine=amd
 sed -n "s/^\([a-z0-9_]*\)[^#]*\<$machine\>.*/\1/p" /tests/list >/tmp/list
 while read -r test; do
 	rc=0
-	timeout -s KILL 100 "/tests/$test" </dev/null >/tmp/test.log 2>&1 || rc=$?
+	timeout -s KILL 60 "/tests/$test" </dev/null >/tmp/test.log 2>&1 || rc=$?
 	case $rc in
 	0)
 		echo "ok $test"
