@@ -77,10 +77,11 @@ boot_qemu()
 # Time is the number of instructions, as in Bochs, with one CPU.  More CPUs do not
 # go together with that, and have to share a thread: in a thread each they execute
 # what another one has just patched, e.g. breakpoints that are no longer there.
-# Time is the host's then, and too uneven there for L1 to find out how fast it goes.
+# Time is the host's then, as in a shell, where idle time must not fly by, and too
+# uneven there for L1 to find out how fast it goes.
 boot_qemu_tcg()
 {
-	if [ "$cpus" = 1 ]; then
+	if [ "$cpus" = 1 ] && [ "$scenario" != shell ]; then
 		boot_qemu tcg max,+svm -icount shift=0,sleep=off
 	else
 		cmdline+=" tsc_early_khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)"
