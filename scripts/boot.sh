@@ -107,7 +107,7 @@ write_iso()
 	# Bochs' CPU claims 8 threads and has as many as it is told: that is worth
 	# a warning of L1's kernel, unless it does not look.
 	printf 'default l1\nlabel l1\nkernel bzimage\nappend initrd=initrd clearcpuid=ht %s\n' \
-		"$cmdline" >"$iso/isolinux.cfg"
+		"$cmdline emulator=bochs" >"$iso/isolinux.cfg"
 	xorriso -as mkisofs -quiet -o "$out/l1.iso" -b isolinux.bin -c boot.cat \
 		-no-emul-boot -boot-load-size 4 -boot-info-table "$iso" 2>"$out/xorriso.log"
 	rm -r "$iso"

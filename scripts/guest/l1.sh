@@ -64,6 +64,12 @@ value_is()
 	[ "$(cat "$1")" = "$2" ]
 }
 
+# Where one of more vCPUs than CPUs may never be interrupted again
+in_bochs()
+{
+	grep -qw emulator=bochs /proc/cmdline
+}
+
 # The kernel log without its time stamps
 log_lines()
 {

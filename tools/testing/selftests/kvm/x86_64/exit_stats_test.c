@@ -604,10 +604,7 @@ TEST_F(exit_stats, interval_under_load)
 
 int main(int argc, char *argv[])
 {
-	if (access(EXIT_STATS_ROOT, F_OK))
-		ksft_exit_skip("No " EXIT_STATS_ROOT ": set CONFIG_KVM_EXIT_STATS, load KVM\n");
-	if (geteuid())
-		ksft_exit_skip("Must be root\n");
+	exit_stats_require();
 
 	return test_harness_run(argc, argv);
 }

@@ -40,6 +40,9 @@ extern const struct exit_stats_reason exit_stats_rdmsr;
 extern const struct exit_stats_reason exit_stats_wrmsr;
 extern const struct exit_stats_reason exit_stats_mmio;
 
+/* Skip the whole test if it cannot run here. */
+void exit_stats_require(void);
+
 /* 0 or a negative errno */
 int exit_stats_write(const char *name, const char *buf, size_t len);
 

@@ -29,6 +29,13 @@ const struct exit_stats_reason exit_stats_rdmsr = { "MSR_READ", "msr" };
 const struct exit_stats_reason exit_stats_wrmsr = { "MSR_WRITE", "msr" };
 const struct exit_stats_reason exit_stats_mmio = { "EPT_MISCONFIG", "npf" };
 
+void exit_stats_require(void)
+{
+	__TEST_REQUIRE(!access(EXIT_STATS_ROOT, F_OK),
+		       "No " EXIT_STATS_ROOT ": set CONFIG_KVM_EXIT_STATS, load KVM");
+	__TEST_REQUIRE(!geteuid(), "Must be root");
+}
+
 int exit_stats_write(const char *name, const char *buf, size_t len)
 {
 	char path[PATH_MAX];
