@@ -59,6 +59,16 @@ check()
 	fi
 }
 
+# selftest COMMAND...: one of the kernel's selftests, which reports in TAP: all of
+# it, i.e. up to the totals
+selftest()
+{
+	"$@" >/tmp/selftest.log 2>&1 || true
+	cat /tmp/selftest.log
+	grep -q '^# Totals: pass:[1-9][0-9]* fail:[0-9]* xfail:0 xpass:0 skip:[0-9]* error:0' \
+		/tmp/selftest.log
+}
+
 value_is()
 {
 	[ "$(cat "$1")" = "$2" ]

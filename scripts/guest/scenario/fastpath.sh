@@ -5,7 +5,6 @@
 . /lib/l1.sh
 
 load_kvm
-/tests/exit_stats_trace_test -T failed_entries -T more_vcpus_than_cpus >/tmp/selftest.log 2>&1 || true
-cat /tmp/selftest.log
-grep -q '^# Totals: pass:[1-9][0-9]* fail:[0-9]* xfail:0 xpass:0 skip:1 error:0' \
-	/tmp/selftest.log
+selftest /tests/exit_stats_trace_test -T failed_entries -T more_vcpus_than_cpus
+check "only the preemption timer, which SVM lacks, was skipped" \
+	grep -q '^# Totals: .* skip:1 ' /tmp/selftest.log
