@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VM-Exit statistics: counts and handling times by hardware exit reason.
+ * VM-Exit statistics: counts and times by hardware exit reason.
  *
  * An exit is stamped with the first TSC value that KVM reads after the VM-Exit
  * (T0), and recorded when handle_exit() is done with it (T1), or, if a fastpath
@@ -9,10 +9,22 @@
  * a count of 2, a sum of 4000, a minimum of 1000, a maximum of 3000, and one
  * each in the buckets [512, 1024) and [2048, 4096).
  *
- * Every CPU has a table of its own, with one row per exit reason.  A table has
- * one writer: a vCPU task that runs on that CPU, with preemption disabled.  No
- * lock is taken, and with "interval" 0 no cache line that another CPU writes is
- * touched.  All others only read:
+ * The next VM-Entry (T2) ends the time that the vCPU was away, which is recorded
+ * for the same exit, together with the time that it was in the guest before (T0
+ * less the T2 before).  T0 and T2 are common to neighbours, i.e. these times leave
+ * no gap: they add up to the time between the first and the last VM-Entry.  E.g.
+ * from an exit at 5000 that is handled at 6000 and followed by an entry at 9000,
+ * the vCPU is away for 4000 cycles, 1000 of them in handling.
+ *
+ *   guest --T0-- handling --T1-- requests, user, blocked, preempted --T2-- guest
+ *
+ * Stamps are taken where the vCPU goes away for another reason than KVM, too, but
+ * these are rare.  Such parts of the time are kept with the vCPU until the entry.
+ *
+ * Every CPU has a table of its own, with one row per exit reason, and vCPUs may
+ * have.  A table has one writer: a vCPU task that runs on that CPU, or of that
+ * vCPU, with preemption disabled.  No lock is taken, and with "interval" 0 no cache
+ * line that another CPU writes is touched.  All others only read:
  *
  *  - A reader copies a row under the row's sequence count, i.e. all numbers of
  *    a row belong to the same exits, and skips rows of an older generation.
@@ -23,9 +35,13 @@
  *    of an older generation when it next records into it.  An exit that is just
  *    being recorded while a reset comes counts as one before the reset.
  *
+ *  - What a vCPU stamped is void after a reset, and after away time was switched
+ *    on or off, for no time to begin with one and to end with the other.
+ *
  * What is approximate: interrupts and preemption between T0 and T1 count as
  * handling, and a vCPU task that migrates to a CPU with a TSC that lags behind
- * can see T1 before T0.  Such an exit counts with 0 cycles, and as a clock warp.
+ * can see a later stamp before an earlier one.  Such a time counts with 0 cycles,
+ * and as a clock warp.
  */
 #define pr_fmt(fmt) "kvm_exit_stats: " fmt
 
@@ -52,8 +68,20 @@ MODULE_PARM_DESC(exit_stats_interval,
 DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_enabled);
 EXPORT_SYMBOL_GPL(kvm_exit_stats_enabled);
 
-/* The switch in sysfs: whether recording is wanted */
+/* On while, in addition, away time is wanted. */
+DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_away);
+
+/* On while there are vCPUs with tables of their own. */
+DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_vcpu_tables);
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_vcpu_tables);
+
+/* The switches in sysfs: what is wanted */
 static bool recording_wanted = true;
+static bool away_wanted = true;
+static bool vcpu_tables_wanted = true;
+
+/* Whether a vendor module has registered its tables */
+static bool recording_possible;
 
 /*
  * Another one each time that recording starts, and 0 until the static key has
@@ -65,7 +93,7 @@ EXPORT_SYMBOL_GPL(kvm_exit_stats_epoch);
 
 struct kvm_exit_stats_isa kvm_exit_stats_isa __read_mostly;
 static u8 exit_rows[EXIT_STATS_CODES] __read_mostly;
-static u32 kvm_exit_stats_gen __read_mostly = 1;
+static u64 kvm_exit_stats_term __read_mostly = 1;
 
 /* On while the interval is not 0, i.e. while exits need the shared counter. */
 static DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_summaries);
@@ -73,7 +101,7 @@ static DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_summaries);
 /* Incremented when the interval is set and on reset: revokes what is due. */
 static u32 interval_epoch __read_mostly = 1;
 
-/* Serializes the changes of switches, generation and interval. */
+/* Serializes the changes of switches, term and interval. */
 static DEFINE_MUTEX(kvm_exit_stats_lock);
 
 /* Exits recorded since the interval was set, or since the last reset. */
@@ -86,24 +114,124 @@ static struct kvm_exit_stat *summary_rows;
 /* Summaries that fell due while another one was being printed. */
 static atomic_t summaries_folded;
 
+/* Empty a row.  For its owner only. */
+VISIBLE_IF_KUNIT void kvm_exit_stat_empty(struct kvm_exit_stat *stat, u32 gen)
+{
+	raw_write_seqcount_begin(&stat->seq);
+	memset_after(stat, 0, gen);
+	stat->cycles.min = U64_MAX;
+	stat->away.min = U64_MAX;
+	stat->gen = gen;
+	raw_write_seqcount_end(&stat->seq);
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_empty);
+
+/* Make @stat an empty row, to merge others into. */
+void kvm_exit_stat_init(struct kvm_exit_stat *stat)
+{
+	memset(stat, 0, sizeof(*stat));
+	kvm_exit_stat_empty(stat, 0);
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_init);
+
+/* A time as it counts: less than 0 cycles are 0, and a clock warp. */
+static u64 kvm_exit_stat_time(struct kvm_exit_stat *stat, u64 cycles)
+{
+	if ((s64)cycles >= 0)
+		return cycles;
+
+	stat->clock_warps++;
+	return 0;
+}
+
+static void kvm_exit_stat_record(struct kvm_exit_stat *stat, u32 gen, u64 cycles)
+{
+	if (stat->gen != gen)
+		kvm_exit_stat_empty(stat, gen);
+
+	raw_write_seqcount_begin(&stat->seq);
+	cycles = kvm_exit_stat_time(stat, cycles);
+	stat->count++;
+	kvm_exit_cycles_add(&stat->cycles, cycles);
+	KVM_STATS_LOG_HIST_UPDATE(stat->hist, cycles);
+	raw_write_seqcount_end(&stat->seq);
+}
+
+/* Record an exit in any case, see kvm_exit_stats_record_exit(). */
+VISIBLE_IF_KUNIT void kvm_exit_stats_record_exit_slow(struct kvm_vcpu *vcpu,
+						      unsigned long row, u32 gen, u64 cycles)
+{
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+
+	kvm_exit_stat_record(&stats->cpu_table[row], gen, cycles);
+
+	if (stats->vcpu_table) {
+		stats->vcpu_row = &stats->vcpu_table[row];
+		kvm_exit_stat_record(stats->vcpu_row, gen, cycles);
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_record_exit_slow);
+
+static void kvm_exit_stat_record_away(struct kvm_exit_stat *stat,
+				      const struct kvm_vcpu_exit_stats *stats, u64 tsc)
+{
+	unsigned int part;
+	u64 away;
+
+	raw_write_seqcount_begin(&stat->seq);
+	away = kvm_exit_stat_time(stat, tsc - stats->exit_tsc);
+	kvm_exit_cycles_add(&stat->away, away);
+	KVM_STATS_LOG_HIST_UPDATE(stat->away_hist, away);
+	stat->guest += kvm_exit_stat_time(stat, stats->exit_tsc - stats->entry_tsc);
+	for (part = 0; part < EXIT_STATS_NR_PARTS; part++)
+		stat->parts[part] += stats->parts[part];
+	raw_write_seqcount_end(&stat->seq);
+}
+
+/*
+ * Record a VM-Entry in any case, see kvm_exit_stats_enter().  The first one of a
+ * term is where the times of a vCPU begin, and what was stamped before is void.
+ */
+void kvm_exit_stats_enter_slow(struct kvm_vcpu *vcpu, u64 term, u64 tsc)
+{
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+
+	if ((stats->entry_term & ~EXIT_STATS_TERM_PARTED) == term) {
+		kvm_exit_stat_record_away(stats->cpu_row, stats, tsc);
+		if (stats->vcpu_row)
+			kvm_exit_stat_record_away(stats->vcpu_row, stats, tsc);
+	}
+
+	stats->entry_term = term;
+	stats->entry_tsc = tsc;
+	stats->part = EXIT_STATS_KVM;
+	memset(stats->parts, 0, sizeof(stats->parts));
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_enter_slow);
+
 /* Add the numbers of @src, of any table, to @dst, which nobody else sees. */
-VISIBLE_IF_KUNIT void kvm_exit_stat_merge(struct kvm_exit_stat *dst,
-					  const struct kvm_exit_stat *src)
+void kvm_exit_stat_merge(struct kvm_exit_stat *dst, const struct kvm_exit_stat *src)
 {
 	unsigned int i;
 
-	if (!src->count)
-		return;
-
-	if (!dst->count || src->cycles.min < dst->cycles.min)
-		dst->cycles.min = src->cycles.min;
-	if (src->cycles.max > dst->cycles.max)
-		dst->cycles.max = src->cycles.max;
-
 	dst->count += src->count;
+
 	dst->cycles.sum += src->cycles.sum;
-	for (i = 0; i < ARRAY_SIZE(dst->hist); i++)
+	dst->cycles.min = min(dst->cycles.min, src->cycles.min);
+	dst->cycles.max = max(dst->cycles.max, src->cycles.max);
+
+	dst->away.sum += src->away.sum;
+	dst->away.min = min(dst->away.min, src->away.min);
+	dst->away.max = max(dst->away.max, src->away.max);
+
+	for (i = 0; i < EXIT_STATS_HIST_BUCKETS; i++) {
 		dst->hist[i] += src->hist[i];
+		dst->away_hist[i] += src->away_hist[i];
+	}
+
+	dst->guest += src->guest;
+	for (i = 0; i < EXIT_STATS_NR_PARTS; i++)
+		dst->parts[i] += src->parts[i];
 	dst->clock_warps += src->clock_warps;
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_merge);
@@ -127,11 +255,48 @@ VISIBLE_IF_KUNIT bool kvm_exit_stat_read(const struct kvm_exit_stat *stat,
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_read);
 
-u64 kvm_exit_stat_avg(const struct kvm_exit_stat *stat)
+/* The minimum is that of the first time to come as long as there is none. */
+u64 kvm_exit_stat_min(const struct kvm_exit_cycles *cycles)
 {
-	return stat->count ? div64_u64(stat->cycles.sum, stat->count) : 0;
+	return cycles->min <= cycles->max ? cycles->min : 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_min);
+
+/* The histogram has how many times there are. */
+u64 kvm_exit_stat_avg(const struct kvm_exit_cycles *cycles, const u64 *hist)
+{
+	u64 count = 0;
+	unsigned int i;
+
+	for (i = 0; i < EXIT_STATS_HIST_BUCKETS; i++)
+		count += hist[i];
+
+	return count ? div64_u64(cycles->sum, count) : 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_avg);
+
+/* All that is shown of a row as numbers: this is the list, and the only one. */
+void kvm_exit_stat_numbers(const struct kvm_exit_stat *stat,
+			   struct kvm_exit_number numbers[EXIT_STATS_NR_NUMBERS])
+{
+	const struct kvm_exit_number all[] = {
+		{ "count",		stat->count },
+		{ "cycles_total",	stat->cycles.sum },
+		{ "cycles_min",		kvm_exit_stat_min(&stat->cycles) },
+		{ "cycles_avg",		kvm_exit_stat_avg(&stat->cycles, stat->hist) },
+		{ "cycles_max",		stat->cycles.max },
+		{ "away_total",		stat->away.sum },
+		{ "away_min",		kvm_exit_stat_min(&stat->away) },
+		{ "away_avg",		kvm_exit_stat_avg(&stat->away, stat->away_hist) },
+		{ "away_max",		stat->away.max },
+		{ "away_user",		stat->parts[EXIT_STATS_USER] },
+		{ "away_blocked",	stat->parts[EXIT_STATS_BLOCKED] },
+		{ "away_preempted",	stat->parts[EXIT_STATS_PREEMPTED] },
+	};
+
+	BUILD_BUG_ON(ARRAY_SIZE(all) != EXIT_STATS_NR_NUMBERS);
+	memcpy(numbers, all, sizeof(all));
+}
 
 /*
  * Map the codes to their rows, and those without a name to the last row.  Names
@@ -166,19 +331,6 @@ static bool kvm_exit_stats_interval_over(void)
 	return !rest;
 }
 
-static __always_inline void kvm_exit_stats_count(struct kvm_vcpu *vcpu, u64 t0)
-{
-	unsigned long row = kvm_exit_stats_row(&kvm_exit_stats_isa, exit_rows,
-					       vcpu->arch.exit_stats.code);
-	u64 t1 = rdtsc();
-	struct kvm_exit_stat *table;
-
-	preempt_disable();
-	table = this_cpu_read(*kvm_exit_stats_isa.tables);
-	kvm_exit_stat_record(&table[row], READ_ONCE(kvm_exit_stats_gen), t0, t1);
-	preempt_enable();
-}
-
 /* Take the stamp that a fastpath handler left.  0 if it is of another exit. */
 VISIBLE_IF_KUNIT u64 kvm_exit_stats_take_stamp(struct kvm_vcpu *vcpu, u32 epoch)
 {
@@ -198,10 +350,12 @@ EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_take_stamp);
 static void kvm_exit_stats_print(void)
 {
 	const struct kvm_exit_stats_isa *isa = &kvm_exit_stats_isa;
-	struct kvm_exit_stat total = {};
+	struct kvm_exit_stat total;
 	unsigned int folded, row;
 
 	lockdep_assert_held(&summary_lock);
+
+	kvm_exit_stat_init(&total);
 
 	for (row = 0; row < isa->nr_rows; row++) {
 		kvm_exit_stats_read(row, &summary_rows[row]);
@@ -224,7 +378,8 @@ static void kvm_exit_stats_print(void)
 
 		pr_info("%s: exits %llu, cycles total %llu min %llu avg %llu max %llu\n",
 			isa->reasons[row].name, stat->count, stat->cycles.sum,
-			stat->cycles.min, kvm_exit_stat_avg(stat),
+			kvm_exit_stat_min(&stat->cycles),
+			kvm_exit_stat_avg(&stat->cycles, stat->hist),
 			stat->cycles.max);
 	}
 }
@@ -276,20 +431,49 @@ static noinline void kvm_exit_stats_tally_fastpath(struct kvm_vcpu *vcpu)
 	vcpu->arch.exit_stats.summary_due = epoch;
 }
 
-void __kvm_exit_stats_record(struct kvm_vcpu *vcpu, u64 t0)
+static noinline void kvm_exit_stats_record_slow(struct kvm_vcpu *vcpu, unsigned long row,
+						u32 gen, u64 cycles)
 {
-	if (unlikely(vcpu->arch.exit_stats.fastpath_stamped))
-		t0 = kvm_exit_stats_take_stamp(vcpu, READ_ONCE(kvm_exit_stats_epoch)) ?: t0;
-
-	kvm_exit_stats_count(vcpu, t0);
+	kvm_exit_stats_record_exit_slow(vcpu, row, gen, cycles);
+	preempt_enable();
 
 	if (static_branch_unlikely(&kvm_exit_stats_summaries))
 		kvm_exit_stats_tally(vcpu);
 }
 
+void __kvm_exit_stats_record(struct kvm_vcpu *vcpu, u64 t0)
+{
+	unsigned long row = kvm_exit_stats_row(&kvm_exit_stats_isa, exit_rows,
+					       vcpu->arch.exit_stats.code);
+	u64 cycles;
+	u32 gen;
+
+	if (unlikely(vcpu->arch.exit_stats.fastpath_stamped))
+		t0 = kvm_exit_stats_take_stamp(vcpu, READ_ONCE(kvm_exit_stats_epoch)) ?: t0;
+
+	cycles = rdtsc() - t0;
+	gen = EXIT_STATS_TERM_GEN(READ_ONCE(kvm_exit_stats_term));
+
+	preempt_disable();
+	/* Calls at the end only, i.e. no register to save and restore */
+	if (unlikely(!kvm_exit_stats_record_exit(vcpu, row, gen, t0, cycles))) {
+		kvm_exit_stats_record_slow(vcpu, row, gen, cycles);
+		return;
+	}
+	preempt_enable();
+
+	if (static_branch_unlikely(&kvm_exit_stats_summaries))
+		kvm_exit_stats_tally(vcpu);
+}
+
+/* The end of the handling is the VM-Entry, too.  Interrupts are disabled. */
 void __kvm_exit_stats_record_fastpath(struct kvm_vcpu *vcpu)
 {
-	u64 t0 = 0;
+	unsigned long row = kvm_exit_stats_row(&kvm_exit_stats_isa, exit_rows,
+					       vcpu->arch.exit_stats.code);
+	u64 term = READ_ONCE(kvm_exit_stats_term);
+	u32 gen = EXIT_STATS_TERM_GEN(term);
+	u64 t0 = 0, t1;
 
 	if (likely(vcpu->arch.exit_stats.fastpath_stamped))
 		t0 = kvm_exit_stats_take_stamp(vcpu, READ_ONCE(kvm_exit_stats_epoch));
@@ -298,26 +482,136 @@ void __kvm_exit_stats_record_fastpath(struct kvm_vcpu *vcpu)
 	if (unlikely(!t0))
 		return;
 
-	kvm_exit_stats_count(vcpu, t0);
+	t1 = rdtsc();
+	if (unlikely(!kvm_exit_stats_record_exit(vcpu, row, gen, t0, t1 - t0)))
+		kvm_exit_stats_record_exit_slow(vcpu, row, gen, t1 - t0);
+	if (static_branch_likely(&kvm_exit_stats_away))
+		kvm_exit_stats_enter(vcpu, term, t1);
 
 	if (static_branch_unlikely(&kvm_exit_stats_summaries))
 		kvm_exit_stats_tally_fastpath(vcpu);
 }
 
+void __kvm_exit_stats_record_entry(struct kvm_vcpu *vcpu)
+{
+	kvm_exit_stats_enter(vcpu, READ_ONCE(kvm_exit_stats_term), rdtsc());
+}
+
+VISIBLE_IF_KUNIT void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu,
+					      enum kvm_exit_stats_part part, u64 tsc)
+{
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+
+	if (stats->part != EXIT_STATS_KVM)
+		return;
+
+	stats->part = part;
+	stats->part_tsc = tsc;
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_begin_at);
+
+VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
+					    enum kvm_exit_stats_part part, u64 tsc)
+{
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+
+	if (stats->part != part)
+		return;
+
+	stats->part = EXIT_STATS_KVM;
+	stats->parts[part] += max(tsc, stats->part_tsc) - stats->part_tsc;
+	stats->entry_term |= EXIT_STATS_TERM_PARTED;
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_end_at);
+
+void __kvm_exit_stats_begin(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part)
+{
+	kvm_exit_stats_begin_at(vcpu, part, rdtsc());
+}
+
+void __kvm_exit_stats_end(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part)
+{
+	kvm_exit_stats_end_at(vcpu, part, rdtsc());
+}
+
+/* Have the vCPU use the table of the CPU that it is being loaded on. */
+VISIBLE_IF_KUNIT void kvm_exit_stats_move(struct kvm_vcpu *vcpu,
+					  struct kvm_exit_stat *table, u32 gen)
+{
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+
+	if (stats->cpu_row) {
+		stats->cpu_row = table + (stats->cpu_row - stats->cpu_table);
+		if (stats->cpu_row->gen != gen)
+			kvm_exit_stat_empty(stats->cpu_row, gen);
+	}
+
+	stats->cpu_table = table;
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_move);
+
+/* Called with preemption disabled, whenever a vCPU is loaded on another CPU. */
+void kvm_exit_stats_vcpu_load(struct kvm_vcpu *vcpu, int cpu)
+{
+	kvm_exit_stats_move(vcpu, *per_cpu_ptr(kvm_exit_stats_isa.tables, cpu),
+			    EXIT_STATS_TERM_GEN(READ_ONCE(kvm_exit_stats_term)));
+}
+
+/* Give a new vCPU a table of its own, if that is wanted. */
+int kvm_exit_stats_vcpu_create(struct kvm_vcpu *vcpu)
+{
+	struct kvm_exit_stat *table;
+
+	if (!READ_ONCE(vcpu_tables_wanted))
+		return 0;
+
+	table = kvcalloc(kvm_exit_stats_isa.nr_rows, sizeof(*table), GFP_KERNEL_ACCOUNT);
+	if (!table)
+		return -ENOMEM;
+
+	vcpu->arch.exit_stats.vcpu_table = table;
+	static_branch_inc(&kvm_exit_stats_vcpu_tables);
+	return 0;
+}
+
+void kvm_exit_stats_vcpu_destroy(struct kvm_vcpu *vcpu)
+{
+	if (!vcpu->arch.exit_stats.vcpu_table)
+		return;
+
+	static_branch_dec(&kvm_exit_stats_vcpu_tables);
+	kvfree(vcpu->arch.exit_stats.vcpu_table);
+}
+
+/* Add a row that its owner may be writing. */
+static void kvm_exit_stats_add_row(const struct kvm_exit_stat *row,
+				   struct kvm_exit_stat *stat)
+{
+	struct kvm_exit_stat copy;
+
+	if (kvm_exit_stat_read(row, EXIT_STATS_TERM_GEN(READ_ONCE(kvm_exit_stats_term)), &copy))
+		kvm_exit_stat_merge(stat, &copy);
+}
+
+/* Add one exit reason of a vCPU, if it has a table. */
+void kvm_exit_stats_add_vcpu(struct kvm_vcpu *vcpu, unsigned int row,
+			     struct kvm_exit_stat *stat)
+{
+	if (vcpu->arch.exit_stats.vcpu_table)
+		kvm_exit_stats_add_row(&vcpu->arch.exit_stats.vcpu_table[row], stat);
+}
+
 /* Read one exit reason: the sum over all possible CPUs, offline ones included. */
 void kvm_exit_stats_read(unsigned int row, struct kvm_exit_stat *stat)
 {
-	u32 gen = READ_ONCE(kvm_exit_stats_gen);
-	struct kvm_exit_stat copy;
 	int cpu;
 
-	memset(stat, 0, sizeof(*stat));
+	kvm_exit_stat_init(stat);
 
 	for_each_possible_cpu(cpu) {
 		struct kvm_exit_stat *table = *per_cpu_ptr(kvm_exit_stats_isa.tables, cpu);
 
-		if (kvm_exit_stat_read(&table[row], gen, &copy))
-			kvm_exit_stat_merge(stat, &copy);
+		kvm_exit_stats_add_row(&table[row], stat);
 	}
 }
 
@@ -327,7 +621,7 @@ void kvm_exit_stats_read_all(struct kvm_exit_stat *total)
 	struct kvm_exit_stat stat;
 	unsigned int row;
 
-	memset(total, 0, sizeof(*total));
+	kvm_exit_stat_init(total);
 
 	for (row = 0; row < kvm_exit_stats_isa.nr_rows; row++) {
 		kvm_exit_stats_read(row, &stat);
@@ -335,16 +629,44 @@ void kvm_exit_stats_read_all(struct kvm_exit_stat *total)
 	}
 }
 
-/* Start or stop recording, as is wanted and possible. */
-static void kvm_exit_stats_update(bool wanted, bool possible)
+static void kvm_exit_stats_new_term(u64 term)
 {
+	WRITE_ONCE(kvm_exit_stats_term, term & ~EXIT_STATS_TERM_PARTED);
+}
+
+/*
+ * Patch in one term of its own, for nothing to be valid in which one stamp was
+ * taken with the code as it was before and another one with that after.
+ */
+static void kvm_exit_stats_switch_away(bool away)
+{
+	if (away == static_key_enabled(&kvm_exit_stats_away))
+		return;
+
+	kvm_exit_stats_new_term(kvm_exit_stats_term + EXIT_STATS_TERM_STEP);
+	if (away)
+		static_branch_enable(&kvm_exit_stats_away);
+	else
+		static_branch_disable(&kvm_exit_stats_away);
+	kvm_exit_stats_new_term(kvm_exit_stats_term + EXIT_STATS_TERM_STEP);
+}
+
+/*
+ * Start or stop recording, as is wanted and possible.  No away time is measured
+ * without: between two VM-Entries of a term, the exit is always recorded.
+ */
+static void kvm_exit_stats_update(void)
+{
+	bool recording = recording_wanted && recording_possible;
+	bool away = recording && away_wanted;
 	static u32 last_epoch;
 
 	lockdep_assert_held(&kvm_exit_stats_lock);
 
-	recording_wanted = wanted;
+	if (!away)
+		kvm_exit_stats_switch_away(false);
 
-	if (!wanted || !possible) {
+	if (!recording) {
 		static_branch_disable(&kvm_exit_stats_enabled);
 	} else if (!static_key_enabled(&kvm_exit_stats_enabled)) {
 		WRITE_ONCE(kvm_exit_stats_epoch, 0);
@@ -352,6 +674,17 @@ static void kvm_exit_stats_update(bool wanted, bool possible)
 		last_epoch = last_epoch + 1 ?: 1;
 		WRITE_ONCE(kvm_exit_stats_epoch, last_epoch);
 	}
+
+	if (away)
+		kvm_exit_stats_switch_away(true);
+}
+
+static void kvm_exit_stats_set(bool *what, bool to)
+{
+	mutex_lock(&kvm_exit_stats_lock);
+	WRITE_ONCE(*what, to);
+	kvm_exit_stats_update();
+	mutex_unlock(&kvm_exit_stats_lock);
 }
 
 bool kvm_exit_stats_get_enabled(void)
@@ -361,9 +694,27 @@ bool kvm_exit_stats_get_enabled(void)
 
 void kvm_exit_stats_set_enabled(bool enabled)
 {
-	mutex_lock(&kvm_exit_stats_lock);
-	kvm_exit_stats_update(enabled, true);
-	mutex_unlock(&kvm_exit_stats_lock);
+	kvm_exit_stats_set(&recording_wanted, enabled);
+}
+
+bool kvm_exit_stats_get_away(void)
+{
+	return READ_ONCE(away_wanted);
+}
+
+void kvm_exit_stats_set_away(bool away)
+{
+	kvm_exit_stats_set(&away_wanted, away);
+}
+
+bool kvm_exit_stats_get_per_vcpu(void)
+{
+	return READ_ONCE(vcpu_tables_wanted);
+}
+
+void kvm_exit_stats_set_per_vcpu(bool per_vcpu)
+{
+	WRITE_ONCE(vcpu_tables_wanted, per_vcpu);
 }
 
 /* Count the exits of the interval from 0 again.  No summary is due any more. */
@@ -396,9 +747,12 @@ void kvm_exit_stats_set_interval(unsigned int interval)
 
 void kvm_exit_stats_reset(void)
 {
+	u32 gen;
+
 	mutex_lock(&kvm_exit_stats_lock);
 	/* Skip 0 on wrap-around, it would bring untouched rows to life. */
-	WRITE_ONCE(kvm_exit_stats_gen, kvm_exit_stats_gen + 1 ?: 1);
+	gen = EXIT_STATS_TERM_GEN(kvm_exit_stats_term) + 1 ?: 1;
+	kvm_exit_stats_new_term((kvm_exit_stats_term & ~(u64)U32_MAX) | gen);
 	kvm_exit_stats_restart_interval();
 	mutex_unlock(&kvm_exit_stats_lock);
 }
@@ -455,9 +809,7 @@ int kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa)
 	if (r)
 		goto err_free;
 
-	mutex_lock(&kvm_exit_stats_lock);
-	kvm_exit_stats_update(recording_wanted, true);
-	mutex_unlock(&kvm_exit_stats_lock);
+	kvm_exit_stats_set(&recording_possible, true);
 	return 0;
 
 err_free:
@@ -471,9 +823,7 @@ void kvm_exit_stats_exit(void)
 {
 	kvm_exit_stats_sysfs_exit();
 
-	mutex_lock(&kvm_exit_stats_lock);
-	kvm_exit_stats_update(recording_wanted, false);
-	mutex_unlock(&kvm_exit_stats_lock);
+	kvm_exit_stats_set(&recording_possible, false);
 
 	kvm_exit_stats_free();
 }

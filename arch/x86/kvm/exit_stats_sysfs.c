@@ -51,27 +51,32 @@ static int parse_trigger(const char *buf)
  * /sys/kernel/kvm_exit_stats: controls
  */
 
-static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr,
-			    char *buf)
-{
-	return sysfs_emit(buf, "%d\n", kvm_exit_stats_get_enabled());
-}
+#define EXIT_STATS_SWITCH_ATTR(_name)					\
+static ssize_t _name##_show(struct kobject *kobj,			\
+			    struct kobj_attribute *attr, char *buf)	\
+{									\
+	return sysfs_emit(buf, "%d\n", kvm_exit_stats_get_##_name());	\
+}									\
+									\
+static ssize_t _name##_store(struct kobject *kobj,			\
+			     struct kobj_attribute *attr,		\
+			     const char *buf, size_t count)		\
+{									\
+	bool on;							\
+	int r;								\
+									\
+	r = parse_switch(buf, &on);					\
+	if (r)								\
+		return r;						\
+									\
+	kvm_exit_stats_set_##_name(on);					\
+	return count;							\
+}									\
+static struct kobj_attribute _name##_attr = __ATTR_RW(_name)
 
-static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
-			     const char *buf, size_t count)
-{
-	bool on;
-	int r;
-
-	r = parse_switch(buf, &on);
-	if (r)
-		return r;
-
-	kvm_exit_stats_set_enabled(on);
-	return count;
-}
-
-static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
+EXIT_STATS_SWITCH_ATTR(enabled);
+EXIT_STATS_SWITCH_ATTR(away);
+EXIT_STATS_SWITCH_ATTR(per_vcpu);
 
 static ssize_t interval_show(struct kobject *kobj, struct kobj_attribute *attr,
 			     char *buf)
@@ -158,10 +163,13 @@ static struct kobj_attribute _name##_attr = __ATTR_RO_MODE(_name, 0400)
 
 EXIT_STATS_TOTAL_ATTR(total_exits, count);
 EXIT_STATS_TOTAL_ATTR(total_cycles, cycles.sum);
+EXIT_STATS_TOTAL_ATTR(guest_cycles, guest);
 EXIT_STATS_TOTAL_ATTR(clock_warps, clock_warps);
 
 static struct attribute *root_attrs[] = {
 	&enabled_attr.attr,
+	&away_attr.attr,
+	&per_vcpu_attr.attr,
 	&interval_attr.attr,
 	&reset_attr.attr,
 	&dump_attr.attr,
@@ -169,6 +177,7 @@ static struct attribute *root_attrs[] = {
 	&tsc_khz_attr.attr,
 	&total_exits_attr.attr,
 	&total_cycles_attr.attr,
+	&guest_cycles_attr.attr,
 	&clock_warps_attr.attr,
 	NULL,
 };
@@ -200,50 +209,68 @@ static ssize_t reason_show(struct kobject *kobj, struct kobj_attribute *attr,
 
 static struct kobj_attribute reason_attr = __ATTR_RO_MODE(reason, 0400);
 
-#define EXIT_STATS_REASON_ATTR(_name, _value)				\
+static struct kobj_attribute number_attrs[EXIT_STATS_NR_NUMBERS];
+static struct attribute *number_attr_list[EXIT_STATS_NR_NUMBERS + 1];
+
+static ssize_t number_show(struct kobject *kobj, struct kobj_attribute *attr,
+			   char *buf)
+{
+	struct kvm_exit_number numbers[EXIT_STATS_NR_NUMBERS];
+	struct kvm_exit_stat stat;
+
+	kvm_exit_stats_read(reason_row(kobj), &stat);
+	kvm_exit_stat_numbers(&stat, numbers);
+	return sysfs_emit(buf, "%llu\n", numbers[attr - number_attrs].value);
+}
+
+static void init_number_attrs(void)
+{
+	struct kvm_exit_number numbers[EXIT_STATS_NR_NUMBERS];
+	struct kvm_exit_stat empty;
+	unsigned int i;
+
+	kvm_exit_stat_init(&empty);
+	kvm_exit_stat_numbers(&empty, numbers);
+
+	for (i = 0; i < EXIT_STATS_NR_NUMBERS; i++) {
+		sysfs_attr_init(&number_attrs[i].attr);
+		number_attrs[i].attr.name = numbers[i].name;
+		number_attrs[i].attr.mode = 0400;
+		number_attrs[i].show = number_show;
+		number_attr_list[i] = &number_attrs[i].attr;
+	}
+}
+
+#define EXIT_STATS_HIST_ATTR(_name, _hist)				\
 static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
 {									\
 	struct kvm_exit_stat stat;					\
 									\
 	kvm_exit_stats_read(reason_row(kobj), &stat);			\
-	return sysfs_emit(buf, "%llu\n", _value);			\
+	return emit_hist(buf, stat._hist);				\
 }									\
 static struct kobj_attribute _name##_attr = __ATTR_RO_MODE(_name, 0400)
 
-EXIT_STATS_REASON_ATTR(count, stat.count);
-EXIT_STATS_REASON_ATTR(cycles_total, stat.cycles.sum);
-EXIT_STATS_REASON_ATTR(cycles_min, stat.cycles.min);
-EXIT_STATS_REASON_ATTR(cycles_max, stat.cycles.max);
-EXIT_STATS_REASON_ATTR(cycles_avg, kvm_exit_stat_avg(&stat));
-
-static ssize_t cycles_hist_show(struct kobject *kobj,
-				struct kobj_attribute *attr, char *buf)
+static ssize_t emit_hist(char *buf, const u64 *hist)
 {
-	struct kvm_exit_stat stat;
 	unsigned int i;
 	int len = 0;
 
-	kvm_exit_stats_read(reason_row(kobj), &stat);
-
-	for (i = 0; i < ARRAY_SIZE(stat.hist); i++)
-		len += sysfs_emit_at(buf, len, "%s%llu", i ? " " : "",
-				     stat.hist[i]);
+	for (i = 0; i < EXIT_STATS_HIST_BUCKETS; i++)
+		len += sysfs_emit_at(buf, len, "%s%llu", i ? " " : "", hist[i]);
 	len += sysfs_emit_at(buf, len, "\n");
 
 	return len;
 }
 
-static struct kobj_attribute cycles_hist_attr = __ATTR_RO_MODE(cycles_hist, 0400);
+EXIT_STATS_HIST_ATTR(cycles_hist, hist);
+EXIT_STATS_HIST_ATTR(away_hist, away_hist);
 
 static struct attribute *reason_attrs[] = {
 	&reason_attr.attr,
-	&count_attr.attr,
-	&cycles_total_attr.attr,
-	&cycles_min_attr.attr,
-	&cycles_max_attr.attr,
-	&cycles_avg_attr.attr,
 	&cycles_hist_attr.attr,
+	&away_hist_attr.attr,
 	NULL,
 };
 
@@ -263,6 +290,16 @@ static const struct attribute_group reason_group = {
 	.is_visible = reason_attr_is_visible,
 };
 
+static const struct attribute_group number_group = {
+	.attrs = number_attr_list,
+};
+
+static const struct attribute_group *reason_groups[] = {
+	&reason_group,
+	&number_group,
+	NULL,
+};
+
 /* Wait for the readers inside, later reads of an open file get -ENODEV. */
 static void remove_dir(struct kobject *dir)
 {
@@ -275,6 +312,8 @@ int kvm_exit_stats_sysfs_init(void)
 	const struct kvm_exit_stats_isa *isa = &kvm_exit_stats_isa;
 	unsigned int row;
 	int r = -ENOMEM;
+
+	init_number_attrs();
 
 	reason_dirs = kcalloc(isa->nr_rows, sizeof(*reason_dirs), GFP_KERNEL);
 	if (!reason_dirs)
@@ -294,7 +333,7 @@ int kvm_exit_stats_sysfs_init(void)
 		if (!reason_dirs[row])
 			goto err;
 
-		r = sysfs_create_group(reason_dirs[row], &reason_group);
+		r = sysfs_create_groups(reason_dirs[row], reason_groups);
 		if (r)
 			goto err;
 		r = -ENOMEM;

@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# What a CPUID exit costs without the statistics, switched off, and on.
+# What a CPUID exit costs without the statistics, switched off, and with one thing
+# after the other switched on.
 . /lib/l1.sh
 
 measure()
@@ -15,6 +16,12 @@ load_kvm /lib/modules exit_stats_interval=0
 echo 0 >"$STATS/enabled"
 measure disabled
 echo 1 >"$STATS/enabled"
-measure enabled
+echo 0 >"$STATS/away"
+echo 0 >"$STATS/per_vcpu"
+measure handling
+echo 1 >"$STATS/away"
+measure away
+echo 1 >"$STATS/per_vcpu"
+measure per_vcpu
 echo 500 >"$STATS/interval"
 measure interval=500

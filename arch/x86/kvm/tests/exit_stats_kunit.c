@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of VM-Exit statistics: one row, two rows, and the rows of codes.
+ * KUnit tests of VM-Exit statistics: rows, where the time of a vCPU goes, and the
+ * rows of codes.
  * What needs a running guest is in the selftest exit_stats_test.
  */
 #include <kunit/test.h>
@@ -17,6 +18,19 @@ MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
 
 #define GEN	7
 
+/* A term of this generation */
+#define TERM		((u64)GEN)
+
+#define NR_CPUS_TEST	2
+#define NR_ROWS		3
+
+/* A vCPU that is loaded on a CPU, and has a table of its own */
+struct exit_stats_test {
+	struct kvm_vcpu vcpu;
+	struct kvm_exit_stat cpus[NR_CPUS_TEST][NR_ROWS];
+	struct kvm_exit_stat own[NR_ROWS];
+};
+
 struct exit_stats_bucket_case {
 	const char *name;
 	u64 cycles;
@@ -31,11 +45,12 @@ static const struct exit_stats_bucket_case bucket_cases[] = {
 	{ "4",			4,			3 },
 	{ "2^10 - 1",		BIT_ULL(10) - 1,	10 },
 	{ "2^10",		BIT_ULL(10),		11 },
+	{ "2^29",		BIT_ULL(29),		30 },
 	{ "2^30 - 1",		BIT_ULL(30) - 1,	30 },
 	{ "2^30",		BIT_ULL(30),		31 },
 	{ "2^31",		BIT_ULL(31),		31 },
 	{ "2^32",		BIT_ULL(32),		31 },
-	{ "U64_MAX",		U64_MAX,		31 },
+	{ "2^63 - 1",		S64_MAX,		31 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(bucket, bucket_cases, name);
@@ -46,74 +61,134 @@ static struct kvm_exit_stat *alloc_row(struct kunit *test)
 	struct kvm_exit_stat *row = kunit_kzalloc(test, sizeof(*row), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, row);
+	kvm_exit_stat_init(row);
 	return row;
 }
 
-static u64 hist_sum(const struct kvm_exit_stat *row)
+static struct exit_stats_test *alloc_vcpu(struct kunit *test)
+{
+	struct exit_stats_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, t);
+	kvm_exit_stats_move(&t->vcpu, t->cpus[0], GEN);
+	return t;
+}
+
+static void record_exit(struct exit_stats_test *t, unsigned long row, u32 gen, u64 t0, u64 t1)
+{
+	if (!kvm_exit_stats_record_exit(&t->vcpu, row, gen, t0, t1 - t0))
+		kvm_exit_stats_record_exit_slow(&t->vcpu, row, gen, t1 - t0);
+}
+
+static void record(struct exit_stats_test *t, u32 gen, u64 t0, u64 t1)
+{
+	record_exit(t, 0, gen, t0, t1);
+}
+
+static u64 hist_sum(const u64 *hist)
 {
 	u64 sum = 0;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(row->hist); i++)
-		sum += row->hist[i];
+	for (i = 0; i < EXIT_STATS_HIST_BUCKETS; i++)
+		sum += hist[i];
 
 	return sum;
+}
+
+static u64 avg(const struct kvm_exit_stat *row)
+{
+	return kvm_exit_stat_avg(&row->cycles, row->hist);
 }
 
 static void exit_stats_record_bucket(struct kunit *test)
 {
 	const struct exit_stats_bucket_case *param = test->param_value;
-	struct kvm_exit_stat *row = alloc_row(test);
+	struct exit_stats_test *t = alloc_vcpu(test);
+	struct kvm_exit_stat *row = t->cpus[0];
 
-	kvm_exit_stat_record(row, GEN, 0, param->cycles);
+	kvm_exit_stat_empty(row, GEN);
+	record(t, GEN, 0, param->cycles);
 
 	KUNIT_EXPECT_EQ(test, row->hist[param->bucket], 1);
-	KUNIT_EXPECT_EQ(test, hist_sum(row), 1);
+	KUNIT_EXPECT_EQ(test, hist_sum(row->hist), 1);
 	KUNIT_EXPECT_EQ(test, row->count, 1);
 	KUNIT_EXPECT_EQ(test, row->cycles.sum, param->cycles);
-	KUNIT_EXPECT_EQ(test, row->cycles.min, param->cycles);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&row->cycles), param->cycles);
 	KUNIT_EXPECT_EQ(test, row->cycles.max, param->cycles);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_avg(row), param->cycles);
+	KUNIT_EXPECT_EQ(test, avg(row), param->cycles);
 	KUNIT_EXPECT_EQ(test, row->clock_warps, 0);
+}
+
+/* What is written for the common case does what that for any case does. */
+static void exit_stats_slow_is_the_same(struct kunit *test)
+{
+	const struct exit_stats_bucket_case *param = test->param_value;
+	struct exit_stats_test *a = alloc_vcpu(test), *b = alloc_vcpu(test);
+	u64 t0 = 1000, t1 = t0 + param->cycles, t2 = t1 + 1;
+
+	kvm_exit_stat_empty(a->cpus[0], GEN);
+	kvm_exit_stat_empty(b->cpus[0], GEN);
+	kvm_exit_stats_enter_slow(&a->vcpu, TERM, 600);
+	kvm_exit_stats_enter_slow(&b->vcpu, TERM, 600);
+
+	record(a, GEN, t0, t1);
+	record(b, GEN, t0, t1);
+	kvm_exit_stats_enter(&a->vcpu, TERM, t2);
+	kvm_exit_stats_enter_slow(&b->vcpu, TERM, t2);
+	record(a, GEN, t0, t1);
+	kvm_exit_stats_record_exit_slow(&b->vcpu, 0, GEN, t1 - t0);
+
+	KUNIT_EXPECT_MEMEQ(test, a->cpus, b->cpus, sizeof(a->cpus));
+	KUNIT_EXPECT_EQ(test, a->cpus[0]->count, 2);
+	KUNIT_EXPECT_EQ(test, hist_sum(a->cpus[0]->away_hist), 1);
+	KUNIT_EXPECT_EQ(test, a->vcpu.arch.exit_stats.entry_tsc, t2);
+	KUNIT_EXPECT_EQ(test, b->vcpu.arch.exit_stats.entry_tsc, t2);
 }
 
 static void exit_stats_record_several(struct kunit *test)
 {
-	struct kvm_exit_stat *row = alloc_row(test);
+	struct exit_stats_test *t = alloc_vcpu(test);
+	struct kvm_exit_stat *row = t->cpus[0];
 
-	kvm_exit_stat_record(row, GEN, 100, 100 + 1000);
-	kvm_exit_stat_record(row, GEN, 5000, 5000 + 3000);
-	kvm_exit_stat_record(row, GEN, 0, 501);
+	record(t, GEN, 100, 100 + 1000);
+	record(t, GEN, 5000, 5000 + 3000);
+	record(t, GEN, 0, 501);
 
 	KUNIT_EXPECT_EQ(test, row->count, 3);
 	KUNIT_EXPECT_EQ(test, row->cycles.sum, 4501);
-	KUNIT_EXPECT_EQ(test, row->cycles.min, 501);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&row->cycles), 501);
 	KUNIT_EXPECT_EQ(test, row->cycles.max, 3000);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_avg(row), 1500);
+	KUNIT_EXPECT_EQ(test, avg(row), 1500);
 	KUNIT_EXPECT_EQ(test, row->hist[9], 1);
 	KUNIT_EXPECT_EQ(test, row->hist[10], 1);
 	KUNIT_EXPECT_EQ(test, row->hist[12], 1);
-	KUNIT_EXPECT_EQ(test, hist_sum(row), 3);
+	KUNIT_EXPECT_EQ(test, hist_sum(row->hist), 3);
 }
 
-static void exit_stats_avg_of_nothing(struct kunit *test)
+static void exit_stats_nothing(struct kunit *test)
 {
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_avg(alloc_row(test)), 0);
+	struct kvm_exit_stat *row = alloc_row(test);
+
+	KUNIT_EXPECT_EQ(test, avg(row), 0);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&row->cycles), 0);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&row->away), 0);
 }
 
 static void exit_stats_clock_warp(struct kunit *test)
 {
-	struct kvm_exit_stat *row = alloc_row(test);
+	struct exit_stats_test *t = alloc_vcpu(test);
+	struct kvm_exit_stat *row = t->cpus[0];
 
-	kvm_exit_stat_record(row, GEN, 1000, 999);
-	kvm_exit_stat_record(row, GEN, U64_MAX, 0);
-	kvm_exit_stat_record(row, GEN, 1000, 1000);
-	kvm_exit_stat_record(row, GEN, 1000, 1004);
+	record(t, GEN, 1000, 999);
+	record(t, GEN, S64_MAX, 0);
+	record(t, GEN, 1000, 1000);
+	record(t, GEN, 1000, 1004);
 
 	KUNIT_EXPECT_EQ(test, row->clock_warps, 2);
 	KUNIT_EXPECT_EQ(test, row->count, 4);
 	KUNIT_EXPECT_EQ(test, row->cycles.sum, 4);
-	KUNIT_EXPECT_EQ(test, row->cycles.min, 0);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&row->cycles), 0);
 	KUNIT_EXPECT_EQ(test, row->cycles.max, 4);
 	KUNIT_EXPECT_EQ(test, row->hist[0], 3);
 	KUNIT_EXPECT_EQ(test, row->hist[3], 1);
@@ -121,14 +196,15 @@ static void exit_stats_clock_warp(struct kunit *test)
 
 static void exit_stats_new_generation(struct kunit *test)
 {
-	struct kvm_exit_stat *row = alloc_row(test);
+	struct exit_stats_test *t = alloc_vcpu(test);
+	struct kvm_exit_stat *row = t->cpus[0];
 	struct kvm_exit_stat *copy = alloc_row(test);
 
 	/* All-zero is empty, in any generation that can be current. */
 	KUNIT_EXPECT_FALSE(test, kvm_exit_stat_read(row, GEN, copy));
 
-	kvm_exit_stat_record(row, GEN, 5, 4);
-	kvm_exit_stat_record(row, GEN, 0, 10);
+	record(t, GEN, 5, 4);
+	record(t, GEN, 0, 10);
 	KUNIT_EXPECT_TRUE(test, kvm_exit_stat_read(row, GEN, copy));
 	KUNIT_EXPECT_EQ(test, copy->count, 2);
 	KUNIT_EXPECT_EQ(test, copy->cycles.max, 10);
@@ -137,35 +213,34 @@ static void exit_stats_new_generation(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, kvm_exit_stat_read(row, GEN + 1, copy));
 
 	/* ... and for good when its owner next records into it. */
-	kvm_exit_stat_record(row, GEN + 1, 0, 5000);
+	record(t, GEN + 1, 0, 5000);
 	KUNIT_EXPECT_TRUE(test, kvm_exit_stat_read(row, GEN + 1, copy));
 	KUNIT_EXPECT_EQ(test, copy->count, 1);
 	KUNIT_EXPECT_EQ(test, copy->cycles.sum, 5000);
-	KUNIT_EXPECT_EQ(test, copy->cycles.min, 5000);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&copy->cycles), 5000);
 	KUNIT_EXPECT_EQ(test, copy->cycles.max, 5000);
 	KUNIT_EXPECT_EQ(test, copy->clock_warps, 0);
 	KUNIT_EXPECT_EQ(test, copy->hist[13], 1);
-	KUNIT_EXPECT_EQ(test, hist_sum(copy), 1);
+	KUNIT_EXPECT_EQ(test, hist_sum(copy->hist), 1);
 }
 
 static void exit_stats_merge_rows(struct kunit *test)
 {
+	struct exit_stats_test *a = alloc_vcpu(test), *b = alloc_vcpu(test);
 	struct kvm_exit_stat *sum = alloc_row(test);
-	struct kvm_exit_stat *a = alloc_row(test);
-	struct kvm_exit_stat *b = alloc_row(test);
 
-	kvm_exit_stat_record(a, GEN, 0, 100);
-	kvm_exit_stat_record(a, GEN, 0, 200);
-	kvm_exit_stat_record(b, GEN, 0, 50);
-	kvm_exit_stat_record(b, GEN, 9, 8);
-	kvm_exit_stat_record(b, GEN, 0, 120);
+	record(a, GEN, 0, 100);
+	record(a, GEN, 0, 200);
+	record(b, GEN, 0, 50);
+	record(b, GEN, 9, 8);
+	record(b, GEN, 0, 120);
 
-	kvm_exit_stat_merge(sum, a);
-	kvm_exit_stat_merge(sum, b);
+	kvm_exit_stat_merge(sum, a->cpus[0]);
+	kvm_exit_stat_merge(sum, b->cpus[0]);
 
 	KUNIT_EXPECT_EQ(test, sum->count, 5);
 	KUNIT_EXPECT_EQ(test, sum->cycles.sum, 470);
-	KUNIT_EXPECT_EQ(test, sum->cycles.min, 0);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&sum->cycles), 0);
 	KUNIT_EXPECT_EQ(test, sum->cycles.max, 200);
 	KUNIT_EXPECT_EQ(test, sum->clock_warps, 1);
 	KUNIT_EXPECT_EQ(test, sum->hist[0], 1);
@@ -176,26 +251,352 @@ static void exit_stats_merge_rows(struct kunit *test)
 
 static void exit_stats_merge_empty(struct kunit *test)
 {
+	struct exit_stats_test *t = alloc_vcpu(test);
 	struct kvm_exit_stat *empty = alloc_row(test);
 	struct kvm_exit_stat *sum = alloc_row(test);
-	struct kvm_exit_stat *row = alloc_row(test);
 
 	kvm_exit_stat_merge(sum, empty);
 	KUNIT_EXPECT_EQ(test, sum->count, 0);
-	KUNIT_EXPECT_EQ(test, sum->cycles.min, 0);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&sum->cycles), 0);
 
 	/* The minimum of an empty destination is none: it must not stay 0. */
-	kvm_exit_stat_record(row, GEN, 0, 100);
-	kvm_exit_stat_merge(sum, row);
-	KUNIT_EXPECT_EQ(test, sum->cycles.min, 100);
+	record(t, GEN, 0, 100);
+	kvm_exit_stat_merge(sum, t->cpus[0]);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&sum->cycles), 100);
 	KUNIT_EXPECT_EQ(test, sum->cycles.max, 100);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&sum->away), 0);
 
 	kvm_exit_stat_merge(sum, empty);
 	KUNIT_EXPECT_EQ(test, sum->count, 1);
 	KUNIT_EXPECT_EQ(test, sum->cycles.sum, 100);
-	KUNIT_EXPECT_EQ(test, sum->cycles.min, 100);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&sum->cycles), 100);
 	KUNIT_EXPECT_EQ(test, sum->cycles.max, 100);
-	KUNIT_EXPECT_EQ(test, hist_sum(sum), 1);
+	KUNIT_EXPECT_EQ(test, hist_sum(sum->hist), 1);
+}
+
+/*
+ * Where the time goes: what happens to a vCPU, and the sums that come out of it,
+ * for rows 0 and 1.
+ */
+enum exit_stats_event_type {
+	NOTHING,
+	/* VM-Entry at tsc */
+	ENTER,
+	/* VM-Exit of a row, which came at tsc and was handled at end */
+	EXIT,
+	BEGIN,
+	END,
+	/* To another CPU */
+	MOVE,
+	/* A new term, or a new generation, from here on */
+	SWITCH,
+	RESET,
+};
+
+struct exit_stats_event {
+	enum exit_stats_event_type type;
+	/* Row, part, or CPU */
+	unsigned int what;
+	u64 tsc;
+	u64 end;
+};
+
+struct exit_stats_sums {
+	u64 count;
+	u64 cycles;
+	u64 away;
+	u64 guest;
+	u64 parts[EXIT_STATS_NR_PARTS];
+	u64 clock_warps;
+};
+
+struct exit_stats_times_case {
+	const char *name;
+	struct exit_stats_event events[12];
+	struct exit_stats_sums want[2];
+};
+
+static const struct exit_stats_times_case times_cases[] = {
+	{
+		.name = "plain exit",
+		.events = {
+			{ ENTER, 0, 100 }, { EXIT, 0, 1100, 1300 }, { ENTER, 0, 1500 },
+		},
+		.want = { { 1, 200, 400, 1000 } },
+	}, {
+		.name = "exit that is not over yet",
+		.events = {
+			{ ENTER, 0, 100 }, { EXIT, 0, 1100, 1300 },
+			{ BEGIN, EXIT_STATS_USER, 1400 }, { END, EXIT_STATS_USER, 1500 },
+		},
+		.want = { { 1, 200 } },
+	}, {
+		.name = "before the first VM-Entry",
+		.events = {
+			{ END, EXIT_STATS_USER, 100 }, { BEGIN, EXIT_STATS_BLOCKED, 110 },
+			{ END, EXIT_STATS_BLOCKED, 200 }, { ENTER, 0, 210 },
+			{ EXIT, 0, 300, 310 }, { ENTER, 0, 320 },
+		},
+		.want = { { 1, 10, 20, 90 } },
+	}, {
+		.name = "several exits",
+		.events = {
+			{ ENTER, 0, 100 }, { EXIT, 0, 200, 210 }, { ENTER, 0, 220 },
+			{ EXIT, 1, 300, 330 }, { ENTER, 0, 350 }, { EXIT, 0, 400, 440 },
+			{ ENTER, 0, 450 },
+		},
+		.want = { { 2, 50, 70, 150 }, { 1, 30, 50, 80 } },
+	}, {
+		.name = "re-entry by a fastpath handler",
+		.events = {
+			{ ENTER, 0, 100 }, { EXIT, 0, 200, 210 }, { ENTER, 0, 210 },
+			{ EXIT, 1, 300, 330 }, { ENTER, 0, 350 },
+		},
+		.want = { { 1, 10, 10, 100 }, { 1, 30, 50, 90 } },
+	}, {
+		.name = "user space",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_USER, 25 },
+			{ END, EXIT_STATS_USER, 125 }, { ENTER, 0, 130 },
+			{ EXIT, 1, 140, 150 }, { ENTER, 0, 160 },
+		},
+		.want = { { 1, 10, 120, 10, { 100 } }, { 1, 10, 20, 10 } },
+	}, {
+		.name = "blocked",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_BLOCKED, 25 },
+			{ END, EXIT_STATS_BLOCKED, 95 }, { ENTER, 0, 100 },
+		},
+		.want = { { 1, 10, 90, 10, { 0, 70 } } },
+	}, {
+		.name = "preempted after handling",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_PREEMPTED, 30 },
+			{ END, EXIT_STATS_PREEMPTED, 80 }, { ENTER, 0, 100 },
+		},
+		.want = { { 1, 10, 90, 10, { 0, 0, 50 } } },
+	}, {
+		.name = "preempted while handling",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 1, 10, 20 }, { ENTER, 0, 30 },
+			{ BEGIN, EXIT_STATS_PREEMPTED, 50 }, { END, EXIT_STATS_PREEMPTED, 90 },
+			{ EXIT, 0, 40, 95 }, { ENTER, 0, 100 },
+		},
+		.want = { { 1, 55, 60, 10, { 0, 0, 40 } }, { 1, 10, 20, 10 } },
+	}, {
+		.name = "all parts, one of them twice",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 },
+			{ BEGIN, EXIT_STATS_USER, 20 }, { END, EXIT_STATS_USER, 120 },
+			{ BEGIN, EXIT_STATS_BLOCKED, 130 }, { END, EXIT_STATS_BLOCKED, 150 },
+			{ BEGIN, EXIT_STATS_PREEMPTED, 150 }, { END, EXIT_STATS_PREEMPTED, 153 },
+			{ BEGIN, EXIT_STATS_USER, 160 }, { END, EXIT_STATS_USER, 161 },
+			{ ENTER, 0, 170 },
+		},
+		.want = { { 1, 10, 160, 10, { 101, 20, 3 } } },
+	}, {
+		.name = "preempted while blocked is blocked",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_BLOCKED, 20 },
+			{ BEGIN, EXIT_STATS_PREEMPTED, 30 }, { END, EXIT_STATS_PREEMPTED, 50 },
+			{ END, EXIT_STATS_BLOCKED, 60 }, { ENTER, 0, 70 },
+		},
+		.want = { { 1, 10, 60, 10, { 0, 40 } } },
+	}, {
+		.name = "end without a beginning",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { END, EXIT_STATS_PREEMPTED, 30 },
+			{ ENTER, 0, 40 },
+		},
+		.want = { { 1, 10, 30, 10 } },
+	}, {
+		.name = "reset after the exit",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { RESET }, { ENTER, 0, 40 },
+			{ EXIT, 0, 50, 60 }, { ENTER, 0, 70 },
+		},
+		.want = { { 1, 10, 20, 10 } },
+	}, {
+		.name = "reset before the exit",
+		.events = {
+			{ ENTER, 0, 0 }, { RESET }, { EXIT, 0, 10, 20 }, { ENTER, 0, 40 },
+			{ EXIT, 0, 50, 60 }, { ENTER, 0, 70 },
+		},
+		.want = { { 2, 20, 20, 10 } },
+	}, {
+		.name = "away time off and on after the exit",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { SWITCH }, { ENTER, 0, 1000 },
+			{ EXIT, 0, 1010, 1020 }, { ENTER, 0, 1040 },
+		},
+		.want = { { 2, 20, 30, 10 } },
+	}, {
+		.name = "away time off and on in user space",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_USER, 30 },
+			{ SWITCH }, { END, EXIT_STATS_USER, 900 }, { ENTER, 0, 1000 },
+			{ EXIT, 0, 1010, 1020 }, { ENTER, 0, 1040 },
+		},
+		.want = { { 2, 20, 30, 10 } },
+	}, {
+		.name = "part whose end was not seen",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_USER, 30 },
+			{ SWITCH }, { ENTER, 0, 1000 }, { EXIT, 0, 1010, 1020 },
+			{ BEGIN, EXIT_STATS_BLOCKED, 1025 }, { END, EXIT_STATS_BLOCKED, 1035 },
+			{ ENTER, 0, 1040 },
+		},
+		.want = { { 2, 20, 30, 10, { 0, 10 } } },
+	}, {
+		.name = "another CPU after the exit",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_PREEMPTED, 25 },
+			{ MOVE, 1 }, { END, EXIT_STATS_PREEMPTED, 35 }, { ENTER, 0, 40 },
+			{ EXIT, 1, 50, 60 }, { ENTER, 0, 70 }, { MOVE, 0 },
+			{ EXIT, 0, 80, 90 }, { ENTER, 0, 100 },
+		},
+		.want = { { 2, 20, 50, 20, { 0, 0, 10 } }, { 1, 10, 20, 10 } },
+	}, {
+		.name = "another CPU while handling",
+		.events = {
+			{ ENTER, 0, 0 }, { BEGIN, EXIT_STATS_PREEMPTED, 15 }, { MOVE, 1 },
+			{ END, EXIT_STATS_PREEMPTED, 35 }, { EXIT, 0, 10, 40 }, { ENTER, 0, 50 },
+		},
+		.want = { { 1, 30, 40, 10, { 0, 0, 20 } } },
+	}, {
+		.name = "another CPU with rows from before a reset",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { ENTER, 0, 30 }, { MOVE, 1 },
+			{ RESET }, { EXIT, 0, 40, 50 }, { ENTER, 0, 60 }, { EXIT, 0, 70, 80 },
+			{ MOVE, 0 }, { ENTER, 0, 90 },
+		},
+		.want = { { 2, 20, 20, 10 } },
+	}, {
+		.name = "another CPU whose TSC lags behind",
+		.events = {
+			{ ENTER, 0, 100 }, { EXIT, 0, 200, 250 },
+			{ BEGIN, EXIT_STATS_PREEMPTED, 260 }, { MOVE, 1 },
+			{ END, EXIT_STATS_PREEMPTED, 50 }, { ENTER, 0, 60 },
+			{ EXIT, 0, 160, 170 }, { ENTER, 0, 180 },
+		},
+		.want = { { 2, 60, 20, 200, { }, 1 } },
+	}, {
+		.name = "long times",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, BIT_ULL(40), BIT_ULL(40) + 10 },
+			{ BEGIN, EXIT_STATS_BLOCKED, BIT_ULL(40) + 10 },
+			{ END, EXIT_STATS_BLOCKED, BIT_ULL(50) }, { ENTER, 0, BIT_ULL(50) },
+		},
+		.want = { { 1, 10, BIT_ULL(50) - BIT_ULL(40), BIT_ULL(40),
+			    { 0, BIT_ULL(50) - BIT_ULL(40) - 10 } } },
+	},
+};
+
+KUNIT_ARRAY_PARAM_DESC(times, times_cases, name);
+
+/* Let the events happen.  Returns the generation that is current in the end. */
+static u32 play(struct kunit *test, struct exit_stats_test *t,
+		const struct exit_stats_times_case *param)
+{
+	const struct exit_stats_event *event;
+	u64 term = TERM;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(param->events); i++) {
+		event = &param->events[i];
+
+		switch (event->type) {
+		case NOTHING:
+			break;
+		case ENTER:
+			kvm_exit_stats_enter(&t->vcpu, term, event->tsc);
+			break;
+		case EXIT:
+			record_exit(t, event->what, EXIT_STATS_TERM_GEN(term),
+				    event->tsc, event->end);
+			break;
+		case BEGIN:
+			kvm_exit_stats_begin_at(&t->vcpu, event->what, event->tsc);
+			break;
+		case END:
+			kvm_exit_stats_end_at(&t->vcpu, event->what, event->tsc);
+			break;
+		case MOVE:
+			kvm_exit_stats_move(&t->vcpu, t->cpus[event->what],
+					    EXIT_STATS_TERM_GEN(term));
+			break;
+		case SWITCH:
+			term += 2 * EXIT_STATS_TERM_STEP;
+			break;
+		case RESET:
+			term++;
+			break;
+		}
+	}
+
+	return EXIT_STATS_TERM_GEN(term);
+}
+
+static void check_sums(struct kunit *test, const struct kvm_exit_stat *row,
+		       const struct exit_stats_sums *want)
+{
+	u64 parts = 0;
+	int i;
+
+	KUNIT_EXPECT_EQ(test, row->count, want->count);
+	KUNIT_EXPECT_EQ(test, hist_sum(row->hist), want->count);
+	KUNIT_EXPECT_EQ(test, row->cycles.sum, want->cycles);
+	KUNIT_EXPECT_EQ(test, row->away.sum, want->away);
+	KUNIT_EXPECT_EQ(test, row->guest, want->guest);
+	KUNIT_EXPECT_EQ(test, row->clock_warps, want->clock_warps);
+
+	for (i = 0; i < EXIT_STATS_NR_PARTS; i++) {
+		KUNIT_EXPECT_EQ_MSG(test, row->parts[i], want->parts[i], "part %d", i);
+		parts += row->parts[i];
+	}
+
+	KUNIT_EXPECT_LE(test, parts, row->away.sum);
+	KUNIT_EXPECT_LE(test, hist_sum(row->away_hist), row->count);
+	KUNIT_EXPECT_LE(test, kvm_exit_stat_min(&row->away), row->away.max);
+}
+
+static void exit_stats_times(struct kunit *test)
+{
+	const struct exit_stats_times_case *param = test->param_value;
+	struct kvm_exit_stat *sum = alloc_row(test), *copy = alloc_row(test);
+	struct exit_stats_test *t = alloc_vcpu(test);
+	u32 gen = play(test, t, param);
+	int row, cpu;
+
+	for (row = 0; row < ARRAY_SIZE(param->want); row++) {
+		kvm_exit_stat_init(sum);
+		for (cpu = 0; cpu < NR_CPUS_TEST; cpu++) {
+			if (kvm_exit_stat_read(&t->cpus[cpu][row], gen, copy))
+				kvm_exit_stat_merge(sum, copy);
+		}
+		check_sums(test, sum, &param->want[row]);
+	}
+}
+
+/* The table of the vCPU has what those of the CPUs have. */
+static void exit_stats_times_of_vcpu(struct kunit *test)
+{
+	const struct exit_stats_times_case *param = test->param_value;
+	struct kvm_exit_stat *copy = alloc_row(test);
+	struct exit_stats_test *t = alloc_vcpu(test);
+	u32 gen;
+	int row;
+
+	static_branch_inc(&kvm_exit_stats_vcpu_tables);
+	t->vcpu.arch.exit_stats.vcpu_table = t->own;
+	gen = play(test, t, param);
+	static_branch_dec(&kvm_exit_stats_vcpu_tables);
+
+	for (row = 0; row < ARRAY_SIZE(param->want); row++) {
+		if (!kvm_exit_stat_read(&t->own[row], gen, copy))
+			kvm_exit_stat_init(copy);
+		check_sums(test, copy, &param->want[row]);
+	}
 }
 
 static void exit_stats_fastpath_stamp(struct kunit *test)
@@ -234,6 +635,14 @@ static struct kvm_exit_reason test_reasons[] = {
 static const struct kvm_exit_stats_isa test_isa = {
 	.reasons	= test_reasons,
 	.nr_rows	= ARRAY_SIZE(test_reasons),
+	.code_mask	= U32_MAX,
+};
+
+/* A code with bits in it that are not the reason, as VMX has them */
+static const struct kvm_exit_stats_isa test_masked_isa = {
+	.reasons	= test_reasons,
+	.nr_rows	= ARRAY_SIZE(test_reasons),
+	.code_mask	= U16_MAX,
 };
 
 static void exit_stats_rows_of_codes(struct kunit *test)
@@ -265,6 +674,11 @@ static void exit_stats_rows_of_codes(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, kvm_exit_stats_row(&test_isa, rows, want[i].code),
 				    want[i].row, "code %#x", want[i].code);
 
+	KUNIT_EXPECT_EQ(test, kvm_exit_stats_row(&test_masked_isa, rows, BIT(31) | 75), 2);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stats_row(&test_masked_isa, rows, BIT(26) | 3), 0);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stats_row(&test_masked_isa, rows, BIT(31) | 76), 5);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stats_row(&test_masked_isa, rows, 0xdead), 5);
+
 	KUNIT_EXPECT_STREQ(test, test_reasons[0].name, "with_a_blank");
 	KUNIT_EXPECT_STREQ(test, test_reasons[5].name, "UNKNOWN");
 }
@@ -279,6 +693,7 @@ static void check_names(struct kunit *test, struct kvm_exit_reason *reasons,
 	const struct kvm_exit_stats_isa isa = {
 		.reasons	= reasons,
 		.nr_rows	= nr_rows,
+		.code_mask	= U32_MAX,
 	};
 	u8 *rows = kunit_kzalloc(test, EXIT_STATS_CODES, GFP_KERNEL);
 	unsigned int i, j;
@@ -316,12 +731,15 @@ static void exit_stats_names_svm(struct kunit *test)
 
 static struct kunit_case exit_stats_cases[] = {
 	KUNIT_CASE_PARAM(exit_stats_record_bucket, bucket_gen_params),
+	KUNIT_CASE_PARAM(exit_stats_slow_is_the_same, bucket_gen_params),
 	KUNIT_CASE(exit_stats_record_several),
-	KUNIT_CASE(exit_stats_avg_of_nothing),
+	KUNIT_CASE(exit_stats_nothing),
 	KUNIT_CASE(exit_stats_clock_warp),
 	KUNIT_CASE(exit_stats_new_generation),
 	KUNIT_CASE(exit_stats_merge_rows),
 	KUNIT_CASE(exit_stats_merge_empty),
+	KUNIT_CASE_PARAM(exit_stats_times, times_gen_params),
+	KUNIT_CASE_PARAM(exit_stats_times_of_vcpu, times_gen_params),
 	KUNIT_CASE(exit_stats_fastpath_stamp),
 	KUNIT_CASE(exit_stats_rows_of_codes),
 	KUNIT_CASE(exit_stats_names_vmx),
