@@ -4,6 +4,7 @@
 
 load_kvm
 selftest /tests/exit_stats_test
+selftest /tests/exit_stats_times_test
 if in_bochs; then
 	selftest /tests/exit_stats_trace_test -T more_vcpus_than_cpus
 	echo "ok more_vcpus_than_cpus # SKIP Bochs may freeze"

@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,6 +37,8 @@ struct stats_file {
 
 static const struct stats_file root_files[] = {
 	{ "enabled",		0644 },
+	{ "away",		0644 },
+	{ "per_vcpu",		0644 },
 	{ "interval",		0644 },
 	{ "reset",		0200 },
 	{ "dump",		0200 },
@@ -46,6 +46,7 @@ static const struct stats_file root_files[] = {
 	{ "tsc_khz",		0444 },
 	{ "total_exits",	0400 },
 	{ "total_cycles",	0400 },
+	{ "guest_cycles",	0400 },
 	{ "clock_warps",	0400 },
 };
 
@@ -57,6 +58,14 @@ static const struct stats_file reason_files[] = {
 	{ "cycles_max",		0400 },
 	{ "cycles_avg",		0400 },
 	{ "cycles_hist",	0400 },
+	{ "away_total",		0400 },
+	{ "away_min",		0400 },
+	{ "away_max",		0400 },
+	{ "away_avg",		0400 },
+	{ "away_hist",		0400 },
+	{ "away_user",		0400 },
+	{ "away_blocked",	0400 },
+	{ "away_preempted",	0400 },
 };
 
 /* Writes that a fastpath handler takes: IPIs to nobody */
@@ -68,20 +77,6 @@ static void guest_fastpath(void)
 	for (i = 0; i < NR_ICR; i++)
 		exit_stats_send_ipi(EXIT_STATS_NO_APIC_ID);
 	GUEST_DONE();
-}
-
-/* Exits of the slow path, of the fastpath, and of both */
-static void guest_load(void)
-{
-	x2apic_enable();
-	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_TSCDEADLINE | EXIT_STATS_IPI_VECTOR);
-
-	for (;;) {
-		this_cpu_fms();
-		wrmsr(MSR_IA32_TSC_DEADLINE, ~0ull >> 1);
-		wrmsr(MSR_IA32_UCODE_REV, 0);
-		GUEST_SYNC(0);
-	}
 }
 
 FIXTURE(exit_stats)
@@ -100,6 +95,8 @@ FIXTURE_SETUP(exit_stats)
 FIXTURE_TEARDOWN(exit_stats)
 {
 	exit_stats_set("enabled", "1");
+	exit_stats_set("away", "1");
+	exit_stats_set("per_vcpu", "1");
 	exit_stats_set_number("interval", self->interval);
 }
 
@@ -190,7 +187,9 @@ static int open_log(void)
 
 TEST_F(exit_stats, bad_input)
 {
-	static const char * const writable[] = { "enabled", "interval", "reset", "dump" };
+	static const char * const writable[] = {
+		"enabled", "away", "per_vcpu", "interval", "reset", "dump"
+	};
 	static const struct {
 		const char *val;
 		int switch_err;
@@ -260,6 +259,8 @@ TEST_F(exit_stats, bad_input)
 	TEST_ASSERT_EQ(exit_stats_write("dump", "0", 1), -EINVAL);
 
 	TEST_ASSERT_EQ(exit_stats_number("enabled"), 1);
+	TEST_ASSERT_EQ(exit_stats_number("away"), 1);
+	TEST_ASSERT_EQ(exit_stats_number("per_vcpu"), 1);
 	TEST_ASSERT_EQ(exit_stats_number("interval"), 1000000);
 	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exits);
 	TEST_ASSERT_EQ(count_summaries(log), 0);
@@ -388,91 +389,55 @@ TEST_F(exit_stats, survives_the_vm)
 	exit_stats_check_laws();
 }
 
-static bool stop_load;
-
-/* A vCPU that exits all the time, until told to stop */
-static void *load_thread(void *arg)
-{
-	struct kvm_vcpu *vcpu = arg;
-
-	while (!READ_ONCE(stop_load))
-		exit_stats_run_to_sync(vcpu);
-
-	return NULL;
-}
-
-struct load {
-	struct kvm_vm *vm;
-	struct kvm_vcpu *vcpu;
-	pthread_t thread;
-};
-
-static void start_load(struct load *load)
-{
-	load->vm = exit_stats_create_vm(&load->vcpu, guest_load);
-	pthread_create(&load->thread, NULL, load_thread, load->vcpu);
-}
-
-static uint64_t stop_and_count(struct load *load, int n)
-{
-	uint64_t exits = 0;
-	int i;
-
-	WRITE_ONCE(stop_load, true);
-	for (i = 0; i < n; i++) {
-		pthread_join(load[i].thread, NULL);
-		exits += exit_stats_vcpu_exits(load[i].vcpu);
-		kvm_vm_free(load[i].vm);
-	}
-
-	return exits;
-}
-
 TEST_F(exit_stats, switches_under_load)
 {
+	static const char * const switches[] = { "enabled", "away", "per_vcpu" };
 	const char *reason = exit_stats_is_vmx() ? exit_stats_wrmsr.vmx : exit_stats_wrmsr.svm;
 	const unsigned int pause_ms = 300;
 	uint64_t pause = exit_stats_number("tsc_khz") * pause_ms;
-	struct load load;
+	struct exit_stats_load load;
 	int i;
 
-	start_load(&load);
-	for (i = 0; i < 50; i++) {
-		exit_stats_set("enabled", i & 1 ? "1" : "0");
+	exit_stats_start_load(&load);
+	for (i = 0; i < 60; i++) {
+		exit_stats_set(switches[i % 3], i & 1 ? "1" : "0");
 		if (!(i % 10))
 			exit_stats_set("reset", "1");
 		usleep(2000);
 	}
 
 	/* A stamp from before the pause would show up as a maximum that long. */
-	for (i = 0; i < 3; i++) {
-		exit_stats_set("enabled", "0");
+	for (i = 0; i < 4; i++) {
+		exit_stats_set(switches[i % 2], "0");
 		usleep(pause_ms * 1000);
-		exit_stats_set("enabled", "1");
+		exit_stats_set(switches[i % 2], "1");
 		usleep(10000);
 	}
-	stop_and_count(&load, 1);
+	exit_stats_stop_load(&load, 1);
 	exit_stats_check_laws();
 
 	TEST_ASSERT(exit_stats_count(&exit_stats_wrmsr), "No exits under load");
 	TEST_ASSERT(exit_stats_reason_number(reason, "cycles_max") < pause,
 		    "An exit that took %lu cycles, as long as the pause",
 		    exit_stats_reason_number(reason, "cycles_max"));
+	TEST_ASSERT(exit_stats_sum("away_max") < pause,
+		    "Away for up to %lu cycles, as long as the pause",
+		    exit_stats_sum("away_max"));
 	TEST_ASSERT_EQ(exit_stats_number("clock_warps"), 0);
 }
 
 TEST_F(exit_stats, reset_under_load)
 {
-	struct load load;
+	struct exit_stats_load load;
 	uint64_t exits;
 	int i;
 
-	start_load(&load);
+	exit_stats_start_load(&load);
 	for (i = 0; i < 100; i++) {
 		exit_stats_set("reset", "1");
 		usleep(1000);
 	}
-	exits = stop_and_count(&load, 1);
+	exits = exit_stats_stop_load(&load, 1);
 	exit_stats_check_laws();
 	TEST_ASSERT(exit_stats_number("total_exits") < exits,
 		    "%lu exits, and no reset made them less", exits);
@@ -480,16 +445,6 @@ TEST_F(exit_stats, reset_under_load)
 	exit_stats_set("reset", "1");
 	TEST_ASSERT_EQ(exit_stats_number("total_exits"), 0);
 	exit_stats_check_laws();
-}
-
-static void pin_to_cpu(int cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu, &cpus);
-	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpus), &cpus),
-		    "Pinning to CPU %d: %s", cpu, strerror(errno));
 }
 
 static void set_cpu_online(int cpu, const char *online)
@@ -515,10 +470,10 @@ TEST_F(exit_stats, all_cpus)
 		SKIP(return, "Needs two CPUs");
 
 	vm = exit_stats_create_vm(&vcpu, exit_stats_guest);
-	pin_to_cpu(last);
+	exit_stats_pin_to_cpu(last);
 	exit_stats_run_to_sync(vcpu);
 	exit_stats_run_to_sync(vcpu);
-	pin_to_cpu(0);
+	exit_stats_pin_to_cpu(0);
 	while (exit_stats_run_to_sync(vcpu))
 		;
 	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exit_stats_vcpu_exits(vcpu));
@@ -579,7 +534,7 @@ TEST_F(exit_stats, summaries_of_fastpath_exits)
 TEST_F(exit_stats, interval_under_load)
 {
 	const unsigned int interval = 250;
-	struct load load[2];
+	struct exit_stats_load load[2];
 	int fd = open_log();
 	uint64_t exits;
 	int i, n;
@@ -589,9 +544,9 @@ TEST_F(exit_stats, interval_under_load)
 
 	exit_stats_set_number("interval", interval);
 	for (i = 0; i < n; i++)
-		start_load(&load[i]);
+		exit_stats_start_load(&load[i]);
 	sleep(1);
-	exits = stop_and_count(load, n);
+	exits = exit_stats_stop_load(load, n);
 
 	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exits);
 	exit_stats_check_laws();

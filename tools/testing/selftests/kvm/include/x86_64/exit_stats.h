@@ -5,6 +5,7 @@
 #ifndef SELFTEST_KVM_EXIT_STATS_H
 #define SELFTEST_KVM_EXIT_STATS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -56,6 +57,19 @@ uint64_t exit_stats_reason_number(const char *reason, const char *file);
 bool exit_stats_is_vmx(void);
 uint64_t exit_stats_count(const struct exit_stats_reason *reason);
 
+/* The sum over all reasons of a number, or of the buckets of a histogram */
+uint64_t exit_stats_sum(const char *file);
+uint64_t exit_stats_sum_hist(const char *file);
+
+/*
+ * The text of the table in a directory below KVM's in debugfs, NULL if there is
+ * none.  To be freed.
+ */
+char *exit_stats_read_table(const char *dir);
+
+/* A number of a table, 0 if the reason did not occur */
+uint64_t exit_stats_table_number(const char *table, const char *reason, const char *column);
+
 /* Returns the number of reasons */
 int exit_stats_walk_reasons(void (*fn)(const char *reason, void *data), void *data);
 
@@ -81,6 +95,23 @@ void exit_stats_check_times(const struct exit_stats_reason *reason, uint64_t pas
 /* For the guest: IPIs received; send one, x2APIC enabled */
 extern uint64_t exit_stats_nr_ipis;
 void exit_stats_send_ipi(uint64_t apic_id);
+
+/* A vCPU that exits all the time, in a thread of its own, and when it does that */
+struct exit_stats_load {
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu;
+	pthread_t thread;
+	uint64_t start;
+	uint64_t end;
+};
+
+void exit_stats_start_load(struct exit_stats_load *load);
+
+/* Stop all of them, free the VMs, and return their number of exits. */
+uint64_t exit_stats_stop_load(struct exit_stats_load *load, int n);
+
+/* Have this thread, and those that it creates, run on one CPU. */
+void exit_stats_pin_to_cpu(int cpu);
 
 /*
  * For the guest: halt @n times with an interrupt pending, which sti keeps out

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include "test_util.h"
 
 #define BUCKETS		32
+#define DEBUGFS		"/sys/kernel/debug/kvm"
 
 /* 20 ms: KVM's APIC bus ticks each nanosecond, and the timer divides by 2. */
 #define HALT_TICKS	10000000
@@ -143,33 +145,14 @@ int exit_stats_walk_reasons(void (*fn)(const char *reason, void *data), void *da
 	return n;
 }
 
-struct sums {
-	uint64_t count;
-	uint64_t cycles;
-};
-
-/* Check one reason against itself, and add it up. */
-static void check_reason(const char *reason, void *data)
+/* Sum up the buckets, and check them against the extremes of what they count. */
+static uint64_t check_hist(const char *reason, const char *file, uint64_t min, uint64_t max)
 {
-	uint64_t count = exit_stats_reason_number(reason, "count");
-	uint64_t total = exit_stats_reason_number(reason, "cycles_total");
-	uint64_t min = exit_stats_reason_number(reason, "cycles_min");
-	uint64_t max = exit_stats_reason_number(reason, "cycles_max");
-	uint64_t avg = exit_stats_reason_number(reason, "cycles_avg");
-	uint64_t in_buckets = 0, bucket;
-	struct sums *sums = data;
 	char name[PATH_MAX], buf[BUCKETS * 21 + 1], *pos = buf;
+	uint64_t in_buckets = 0, bucket;
 	int i;
 
-	if (!count)
-		TEST_ASSERT(!total && !min && !max && !avg,
-			    "%s: cycles without an exit", reason);
-	else
-		TEST_ASSERT(avg == total / count && min <= avg && avg <= max,
-			    "%s: min %lu avg %lu max %lu, total %lu of %lu",
-			    reason, min, avg, max, total, count);
-
-	snprintf(name, sizeof(name), "reasons/%s/cycles_hist", reason);
+	snprintf(name, sizeof(name), "reasons/%s/%s", reason, file);
 	exit_stats_read(name, buf, sizeof(buf));
 	for (i = 0; i < BUCKETS; i++) {
 		bucket = strtoull(pos, &pos, 10);
@@ -179,15 +162,71 @@ static void check_reason(const char *reason, void *data)
 			continue;
 		/* Bucket 0 is 0 cycles, bucket i starts at 2^(i - 1). */
 		TEST_ASSERT(max >= (i ? 1ull << (i - 1) : 0),
-			    "%s: max %lu, bucket %d is not empty", reason, max, i);
+			    "%s: max %lu, bucket %d of %s is not empty", reason, max, i, file);
 		TEST_ASSERT(i == BUCKETS - 1 || min < 1ull << i,
-			    "%s: min %lu, bucket %d is not empty", reason, min, i);
+			    "%s: min %lu, bucket %d of %s is not empty", reason, min, i, file);
 	}
-	TEST_ASSERT(!*pos, "%s: junk after %d buckets: '%s'", reason, BUCKETS, pos);
-	TEST_ASSERT_EQ(in_buckets, count);
+	TEST_ASSERT(!*pos, "%s: junk after %d buckets of %s: '%s'", reason, BUCKETS, file, pos);
+
+	return in_buckets;
+}
+
+/* Check "cycles" or "away" of a reason, and return how many times there are. */
+static uint64_t check_times(const char *reason, const char *what)
+{
+	uint64_t total, min, max, avg, n;
+	char file[32];
+
+	snprintf(file, sizeof(file), "%s_total", what);
+	total = exit_stats_reason_number(reason, file);
+	snprintf(file, sizeof(file), "%s_min", what);
+	min = exit_stats_reason_number(reason, file);
+	snprintf(file, sizeof(file), "%s_max", what);
+	max = exit_stats_reason_number(reason, file);
+	snprintf(file, sizeof(file), "%s_avg", what);
+	avg = exit_stats_reason_number(reason, file);
+	snprintf(file, sizeof(file), "%s_hist", what);
+	n = check_hist(reason, file, min, max);
+
+	if (!n)
+		TEST_ASSERT(!total && !min && !max && !avg,
+			    "%s: %s without an exit", reason, what);
+	else
+		TEST_ASSERT(avg == total / n && min <= avg && avg <= max,
+			    "%s: %s min %lu avg %lu max %lu, total %lu of %lu",
+			    reason, what, min, avg, max, total, n);
+
+	return n;
+}
+
+struct sums {
+	uint64_t count;
+	uint64_t cycles;
+};
+
+/* Check one reason against itself, and add it up. */
+static void check_reason(const char *reason, void *data)
+{
+	uint64_t count = exit_stats_reason_number(reason, "count");
+	uint64_t cycles = exit_stats_reason_number(reason, "cycles_total");
+	uint64_t away = exit_stats_reason_number(reason, "away_total");
+	uint64_t parts = exit_stats_reason_number(reason, "away_user") +
+			 exit_stats_reason_number(reason, "away_blocked") +
+			 exit_stats_reason_number(reason, "away_preempted");
+	struct sums *sums = data;
+	uint64_t nr_away;
+
+	TEST_ASSERT_EQ(check_times(reason, "cycles"), count);
+
+	/* The last exit of a vCPU has no VM-Entry after it. */
+	nr_away = check_times(reason, "away");
+	TEST_ASSERT(nr_away <= count, "%s: %lu exits, but %lu away times", reason, count, nr_away);
+	TEST_ASSERT(nr_away < count || cycles <= away, "%s: %lu cycles of %lu away",
+		    reason, cycles, away);
+	TEST_ASSERT(parts <= away, "%s: parts %lu of %lu away", reason, parts, away);
 
 	sums->count += count;
-	sums->cycles += total;
+	sums->cycles += cycles;
 }
 
 void exit_stats_check_laws(void)
@@ -197,6 +236,95 @@ void exit_stats_check_laws(void)
 	exit_stats_walk_reasons(check_reason, &sums);
 	TEST_ASSERT_EQ(sums.count, exit_stats_number("total_exits"));
 	TEST_ASSERT_EQ(sums.cycles, exit_stats_number("total_cycles"));
+}
+
+struct sum {
+	const char *file;
+	uint64_t sum;
+};
+
+static void add_number(const char *reason, void *data)
+{
+	struct sum *sum = data;
+
+	sum->sum += exit_stats_reason_number(reason, sum->file);
+}
+
+uint64_t exit_stats_sum(const char *file)
+{
+	struct sum sum = { file };
+
+	exit_stats_walk_reasons(add_number, &sum);
+	return sum.sum;
+}
+
+static void add_hist(const char *reason, void *data)
+{
+	struct sum *sum = data;
+
+	sum->sum += check_hist(reason, sum->file, 0, UINT64_MAX);
+}
+
+uint64_t exit_stats_sum_hist(const char *file)
+{
+	struct sum sum = { file };
+
+	exit_stats_walk_reasons(add_hist, &sum);
+	return sum.sum;
+}
+
+char *exit_stats_read_table(const char *dir)
+{
+	size_t size = 1 << 18, len = 0;
+	char path[PATH_MAX], *table;
+	ssize_t ret;
+	int fd;
+
+	snprintf(path, sizeof(path), DEBUGFS "/%s/exit_stats", dir);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return NULL;
+
+	table = malloc(size);
+	TEST_ASSERT(table, "-ENOMEM for a table");
+	while ((ret = read(fd, table + len, size - 1 - len)) > 0)
+		len += ret;
+	TEST_ASSERT(!ret && len, "Reading '%s': %s", path, strerror(errno));
+	table[len] = '\0';
+	close(fd);
+
+	return table;
+}
+
+/* The word in column @column of the line, of which there are as many as in the header */
+static const char *table_word(const char *line, int column)
+{
+	while (column--) {
+		line += strcspn(line, " \n");
+		line += strspn(line, " ");
+		TEST_ASSERT(*line && *line != '\n', "A table with a short line");
+	}
+
+	return line;
+}
+
+uint64_t exit_stats_table_number(const char *table, const char *reason, const char *column)
+{
+	size_t reason_len = strlen(reason), column_len = strlen(column);
+	const char *line = table;
+	int i = 0;
+
+	while (strncmp(table_word(table, i), column, column_len) ||
+	       !strchr(" \n", table_word(table, i)[column_len]))
+		i++;
+
+	while ((line = strchr(line, '\n'))) {
+		line++;
+		if (!strncmp(line, reason, reason_len) && line[reason_len] == ' ')
+			return strtoull(table_word(line, i), NULL, 10);
+	}
+
+	return 0;
 }
 
 uint64_t exit_stats_vcpu_exits(struct kvm_vcpu *vcpu)
@@ -329,6 +457,66 @@ void exit_stats_check_rise(struct kvm_vcpu *vcpu,
 	exit_stats_run_to_sync(vcpu);
 	TEST_ASSERT(exit_stats_count(reason) - before == rise, "%s: %lu exits, not %lu",
 		    reason->vmx, exit_stats_count(reason) - before, rise);
+}
+
+/* Exits of the slow path, of the fastpath, and of both */
+static void guest_load(void)
+{
+	x2apic_enable();
+	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_TSCDEADLINE | EXIT_STATS_IPI_VECTOR);
+
+	for (;;) {
+		this_cpu_fms();
+		wrmsr(MSR_IA32_TSC_DEADLINE, ~0ull >> 1);
+		wrmsr(MSR_IA32_UCODE_REV, 0);
+		GUEST_SYNC(0);
+	}
+}
+
+static bool stop_load;
+
+static void *load_thread(void *arg)
+{
+	struct exit_stats_load *load = arg;
+
+	load->start = rdtsc();
+	while (!READ_ONCE(stop_load))
+		exit_stats_run_to_sync(load->vcpu);
+	load->end = rdtsc();
+
+	return NULL;
+}
+
+void exit_stats_start_load(struct exit_stats_load *load)
+{
+	WRITE_ONCE(stop_load, false);
+	load->vm = exit_stats_create_vm(&load->vcpu, guest_load);
+	pthread_create(&load->thread, NULL, load_thread, load);
+}
+
+uint64_t exit_stats_stop_load(struct exit_stats_load *load, int n)
+{
+	uint64_t exits = 0;
+	int i;
+
+	WRITE_ONCE(stop_load, true);
+	for (i = 0; i < n; i++) {
+		pthread_join(load[i].thread, NULL);
+		exits += exit_stats_vcpu_exits(load[i].vcpu);
+		kvm_vm_free(load[i].vm);
+	}
+
+	return exits;
+}
+
+void exit_stats_pin_to_cpu(int cpu)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	TEST_ASSERT(!sched_setaffinity(0, sizeof(cpus), &cpus),
+		    "Pinning to CPU %d: %s", cpu, strerror(errno));
 }
 
 void exit_stats_check_times(const struct exit_stats_reason *reason, uint64_t passed)
