@@ -452,9 +452,10 @@ void __kvm_exit_stats_record(struct kvm_vcpu *vcpu, u64 t0)
 		t0 = kvm_exit_stats_take_stamp(vcpu, READ_ONCE(kvm_exit_stats_epoch)) ?: t0;
 
 	cycles = rdtsc() - t0;
-	gen = EXIT_STATS_TERM_GEN(READ_ONCE(kvm_exit_stats_term));
 
 	preempt_disable();
+	/* Only now, not to take a row back to the generation before a reset */
+	gen = EXIT_STATS_TERM_GEN(READ_ONCE(kvm_exit_stats_term));
 	/* Calls at the end only, i.e. no register to save and restore */
 	if (unlikely(!kvm_exit_stats_record_exit(vcpu, row, gen, t0, cycles))) {
 		kvm_exit_stats_record_slow(vcpu, row, gen, cycles);
@@ -524,14 +525,19 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_end_at);
 
+/* A preemption is a part itself: it must come before or after, not in between. */
 void __kvm_exit_stats_begin(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part)
 {
+	preempt_disable();
 	kvm_exit_stats_begin_at(vcpu, part, rdtsc());
+	preempt_enable();
 }
 
 void __kvm_exit_stats_end(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part)
 {
+	preempt_disable();
 	kvm_exit_stats_end_at(vcpu, part, rdtsc());
+	preempt_enable();
 }
 
 /* Have the vCPU use the table of the CPU that it is being loaded on. */

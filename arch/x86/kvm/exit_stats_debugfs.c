@@ -7,6 +7,7 @@
  * moment, and for an open file not to keep a VM alive.
  */
 #include <linux/debugfs.h>
+#include <linux/err.h>
 #include <linux/kvm_host.h>
 #include <linux/math64.h>
 #include <linux/overflow.h>
@@ -156,24 +157,24 @@ static void add_vcpu(struct exit_stats_table *table, struct kvm_vcpu *vcpu)
 		kvm_exit_stats_add_vcpu(vcpu, row, &table->rows[row]);
 }
 
+/*
+ * A VM removes its files before its vCPUs, and waits for those who are opening one,
+ * i.e. no reference to it is needed, nor could the last one be put here.
+ */
 static int vm_exit_stats_open(struct inode *inode, struct file *file)
 {
-	struct exit_stats_table *table;
+	struct exit_stats_table *table = alloc_table();
 	struct kvm *kvm = inode->i_private;
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
-	if (!kvm_get_kvm_safe(kvm))
-		return -ENOENT;
+	if (!table)
+		return -ENOMEM;
 
-	table = alloc_table();
-	if (table) {
-		kvm_for_each_vcpu(i, vcpu, kvm)
-			add_vcpu(table, vcpu);
-	}
-	kvm_put_kvm(kvm);
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		add_vcpu(table, vcpu);
 
-	return table ? open_table(file, table) : -ENOMEM;
+	return open_table(file, table);
 }
 
 static const struct file_operations vm_exit_stats_fops = {
@@ -186,19 +187,14 @@ static const struct file_operations vm_exit_stats_fops = {
 
 static int vcpu_exit_stats_open(struct inode *inode, struct file *file)
 {
-	struct kvm_vcpu *vcpu = inode->i_private;
-	struct kvm *kvm = vcpu->kvm;
-	struct exit_stats_table *table;
+	struct exit_stats_table *table = alloc_table();
 
-	if (!kvm_get_kvm_safe(kvm))
-		return -ENOENT;
+	if (!table)
+		return -ENOMEM;
 
-	table = alloc_table();
-	if (table)
-		add_vcpu(table, vcpu);
-	kvm_put_kvm(kvm);
+	add_vcpu(table, inode->i_private);
 
-	return table ? open_table(file, table) : -ENOMEM;
+	return open_table(file, table);
 }
 
 static const struct file_operations vcpu_exit_stats_fops = {
@@ -213,6 +209,9 @@ static const struct file_operations vcpu_exit_stats_fops = {
 void kvm_exit_stats_create_debugfs(void)
 {
 	struct dentry *dir = debugfs_lookup("kvm", NULL);
+
+	if (IS_ERR_OR_NULL(dir))
+		return;
 
 	debugfs_create_file("exit_stats", 0400, dir, NULL, &system_exit_stats_fops);
 	dput(dir);
