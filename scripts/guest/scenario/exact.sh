@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # Every exit of a real Linux guest beside its kvm_exit event, by reason, and
-# beside what KVM itself counts: its total, and the few reasons that it has.
+# beside what KVM itself counts: its total, and the few reasons that it has.  And
+# the time in the guest and away beside that from the first to the last event.
 . /lib/l1.sh
 TRACE=/sys/kernel/tracing/instances/exact
 KVM=/sys/kernel/debug/kvm
@@ -27,9 +28,19 @@ load_kvm
 mkdir "$TRACE"
 echo 16384 >"$TRACE/buffer_size_kb"
 echo 1 >"$TRACE/options/fields"
+echo x86-tsc >"$TRACE/trace_clock"
 echo 1 >"$TRACE/events/kvm/kvm_exit/enable"
 guest
 echo 0 >"$TRACE/tracing_on"
+# The TSC and the code of each
+awk '{
+	for (i = 3; i < NF; i++) {
+		if ($i == "kvm_exit:") {
+			print $(i - 1) " " substr($(i + 1), length("exit_reason=") + 1)
+			next
+		}
+	}
+}' "$TRACE/trace" | tr -d : >/tmp/events
 
 lost=$(awk '/^(overrun|commit overrun|dropped events):/ { n += $NF } END { print n + 0 }' \
 	"$TRACE"/per_cpu/cpu*/stats)
@@ -47,7 +58,7 @@ done >>/tmp/counts
 # In VMX the basic exit reason is 16 bits of the field.
 mask=0xffffffff
 [ "$(cat "$STATS/isa")" != vmx ] || mask=0xffff
-sed -n 's/.* exit_reason=\(0x[0-9a-f]*\) .*/\1/p' "$TRACE/trace" | sort | uniq -c |
+cut -d ' ' -f 2 /tmp/events | sort | uniq -c |
 	while read -r count code; do
 		echo "event $((code & mask)) $count"
 	done >>/tmp/counts
@@ -83,4 +94,17 @@ awk -v exits="$(kvm_exits)" '
 			own_reasons " reasons that KVM counts itself are the same"
 		print all == exits ? "ok" : "not ok", "our total " all " = KVM exits " exits
 	}' /tmp/counts
+
+known=$(cat "$STATS/guest_cycles")
+for file in "$STATS"/reasons/*/away_total; do
+	read -r n <"$file"
+	known=$((known + n))
+done
+read -r first _ </tmp/events
+last=$(tail -n 1 /tmp/events)
+passed=$((${last% *} - first))
+gap=$((passed > known ? passed - known : known - passed))
+echo "--- closure"
+check "guest + away $known = $passed from the first to the last event, within 1 %" \
+	[ $((gap * 100)) -le "$passed" ]
 check "no event was lost ($lost)" [ "$lost" = 0 ]

@@ -2,6 +2,7 @@
 # KVM as modules: the directory comes and goes with the vendor module, whatever
 # is open below it, and the switches stay with kvm.ko.
 . /lib/l1.sh
+TABLE=/sys/kernel/debug/kvm/exit_stats
 
 no_entry()
 {
@@ -10,6 +11,7 @@ no_entry()
 
 load_kvm /lib/modules exit_stats_interval=1234
 check "files are there after loading" [ -f "$STATS/reasons/UNKNOWN/count" ]
+check "the table is in debugfs" [ -f "$TABLE" ]
 check "the parameter sets the interval" value_is "$STATS/interval" 1234
 
 exit_loop 100 1 >/dev/null
@@ -17,28 +19,37 @@ check "exits are counted" [ "$(cat "$STATS/total_exits")" -gt 100 ]
 
 echo 0 >"$STATS/enabled"
 echo 77 >"$STATS/interval"
-exec 3<"$STATS/total_exits" 4<"$STATS/total_exits"
+echo 0 >"$STATS/away"
+echo 0 >"$STATS/per_vcpu"
+exec 3<"$STATS/total_exits" 4<"$STATS/total_exits" 5<"$TABLE"
 check "an open file can be read" read -r _ <&4
 rmmod "$(vendor)"
 check "the directory is gone after unloading" no_entry "$STATS"
 check "an open file can no longer be read" \
 	sh -c 'cat <&3 2>&1 | grep -q "No such device"'
-exec 3<&- 4<&-
+check "an open table can no longer be read" sh -c 'cat <&5 2>&1 | grep -qi "input/output error"'
+exec 3<&- 4<&- 5<&-
+check "the table is gone after unloading" no_entry "$TABLE"
 
 load_kvm
 check "counters start from 0 after loading again" value_is "$STATS/total_exits" 0
 check "'enabled' stays with kvm.ko" value_is "$STATS/enabled" 0
+check "'away' stays with kvm.ko" value_is "$STATS/away" 0
+check "'per_vcpu' stays with kvm.ko" value_is "$STATS/per_vcpu" 0
 check "'interval' stays with kvm.ko" value_is "$STATS/interval" 77
 exit_loop 100 1 >/dev/null
 check "nothing is counted while it is off" value_is "$STATS/total_exits" 0
 echo 1 >"$STATS/enabled"
 exit_loop 100 1 >/dev/null
 check "exits are counted again" [ "$(cat "$STATS/total_exits")" -gt 100 ]
+check "away time is not measured while it is off" value_is "$STATS/guest_cycles" 0
 
 unload_kvm
 load_kvm
 check "kvm.ko starts with the defaults" value_is "$STATS/interval" 500
-check "kvm.ko starts switched on" value_is "$STATS/enabled" 1
+for switch in enabled away per_vcpu; do
+	check "kvm.ko starts with '$switch' on" value_is "$STATS/$switch" 1
+done
 unload_kvm
 check "the directory is gone for good" no_entry "$STATS"
 
