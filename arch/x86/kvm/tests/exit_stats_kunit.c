@@ -498,7 +498,9 @@ KUNIT_ARRAY_PARAM_DESC(times, times_cases, name);
 static u32 play(struct kunit *test, struct exit_stats_test *t,
 		const struct exit_stats_times_case *param)
 {
+	const struct kvm_vcpu_exit_stats *stats = &t->vcpu.arch.exit_stats;
 	const struct exit_stats_event *event;
+	unsigned int cpu = 0;
 	u64 term = TERM;
 	int i;
 
@@ -522,7 +524,8 @@ static u32 play(struct kunit *test, struct exit_stats_test *t,
 			kvm_exit_stats_end_at(&t->vcpu, event->what, event->tsc);
 			break;
 		case MOVE:
-			kvm_exit_stats_move(&t->vcpu, t->cpus[event->what],
+			cpu = event->what;
+			kvm_exit_stats_move(&t->vcpu, t->cpus[cpu],
 					    EXIT_STATS_TERM_GEN(term));
 			break;
 		case SWITCH:
@@ -531,6 +534,13 @@ static u32 play(struct kunit *test, struct exit_stats_test *t,
 		case RESET:
 			term++;
 			break;
+		}
+
+		/* Nobody but this CPU writes its table. */
+		KUNIT_EXPECT_PTR_EQ(test, stats->cpu_table, &t->cpus[cpu][0]);
+		if (stats->cpu_row) {
+			KUNIT_EXPECT_GE(test, stats->cpu_row - t->cpus[cpu], 0);
+			KUNIT_EXPECT_LT(test, stats->cpu_row - t->cpus[cpu], NR_ROWS);
 		}
 	}
 
