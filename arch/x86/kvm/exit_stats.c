@@ -24,10 +24,13 @@
  * Every CPU has a table of its own, with one row per exit reason, and vCPUs may
  * have.  A table has one writer: a vCPU task that runs on that CPU, or of that
  * vCPU, with preemption disabled.  No lock is taken, and with "interval" 0 no cache
- * line that another CPU writes is touched.  All others only read:
+ * line is touched that another CPU writes, unless it has just been the vCPU's.  All
+ * others only read:
  *
  *  - A reader copies a row under the row's sequence count, i.e. all numbers of
- *    a row belong to the same exits, and skips rows of an older generation.
+ *    handling belong to the same exits, and skips rows of an older generation.
+ *    The away time of an exit comes later, and in the row of another CPU if the
+ *    vCPU migrated.
  *    Rows are read one after the other; on a busy host a sum over all rows is
  *    no snapshot of a single moment.
  *
@@ -41,7 +44,7 @@
  * What is approximate: interrupts and preemption between T0 and T1 count as
  * handling, and a vCPU task that migrates to a CPU with a TSC that lags behind
  * can see a later stamp before an earlier one.  Such a time counts with 0 cycles,
- * and as a clock warp.
+ * and, unless it is a part, as a clock warp.
  */
 #define pr_fmt(fmt) "kvm_exit_stats: " fmt
 
@@ -71,8 +74,11 @@ EXPORT_SYMBOL_GPL(kvm_exit_stats_enabled);
 /* On while, in addition, away time is wanted. */
 DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_away);
 
-/* On while there are vCPUs with tables of their own. */
-DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_vcpu_tables);
+/*
+ * On while vCPUs to come are to have tables of their own, or there are some that
+ * have: counts the switch as one, not to patch code for each VM that comes or goes.
+ */
+DEFINE_STATIC_KEY_TRUE(kvm_exit_stats_vcpu_tables);
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_vcpu_tables);
 
 /* The switches in sysfs: what is wanted */
@@ -84,8 +90,8 @@ static bool vcpu_tables_wanted = true;
 static bool recording_possible;
 
 /*
- * Another one each time that recording starts, and 0 until the static key has
- * been patched wherever it is tested.  Tells the stamp of a fastpath exit that
+ * Another one each time that recording starts, and 0 unless the static key is on
+ * wherever it is tested.  Tells the stamp of a fastpath exit that
  * was not recorded, as the key changed in between, from that of the exit at hand.
  */
 u32 kvm_exit_stats_epoch __read_mostly;
@@ -175,22 +181,25 @@ EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_record_exit_slow);
 static void kvm_exit_stat_record_away(struct kvm_exit_stat *stat,
 				      const struct kvm_vcpu_exit_stats *stats, u64 tsc)
 {
+	u64 away = tsc - stats->exit_tsc;
 	unsigned int part;
-	u64 away;
 
 	raw_write_seqcount_begin(&stat->seq);
-	away = kvm_exit_stat_time(stat, tsc - stats->exit_tsc);
+	/* Parts of a time that warped say nothing. */
+	for (part = 0; part < EXIT_STATS_NR_PARTS && (s64)away >= 0; part++)
+		stat->parts[part] += stats->parts[part];
+
+	away = kvm_exit_stat_time(stat, away);
 	kvm_exit_cycles_add(&stat->away, away);
 	KVM_STATS_LOG_HIST_UPDATE(stat->away_hist, away);
 	stat->guest += kvm_exit_stat_time(stat, stats->exit_tsc - stats->entry_tsc);
-	for (part = 0; part < EXIT_STATS_NR_PARTS; part++)
-		stat->parts[part] += stats->parts[part];
 	raw_write_seqcount_end(&stat->seq);
 }
 
 /*
  * Record a VM-Entry in any case, see kvm_exit_stats_enter().  The first one of a
- * term is where the times of a vCPU begin, and what was stamped before is void.
+ * term is where the times of a vCPU begin, and what was stamped before is void, as
+ * is what is stamped while code is patched, i.e. while stamps may be missing.
  */
 void kvm_exit_stats_enter_slow(struct kvm_vcpu *vcpu, u64 term, u64 tsc)
 {
@@ -202,7 +211,7 @@ void kvm_exit_stats_enter_slow(struct kvm_vcpu *vcpu, u64 term, u64 tsc)
 			kvm_exit_stat_record_away(stats->vcpu_row, stats, tsc);
 	}
 
-	stats->entry_term = term;
+	stats->entry_term = term & EXIT_STATS_TERM_PATCHING ? 0 : term;
 	stats->entry_tsc = tsc;
 	stats->part = EXIT_STATS_KVM;
 	memset(stats->parts, 0, sizeof(stats->parts));
@@ -256,14 +265,14 @@ VISIBLE_IF_KUNIT bool kvm_exit_stat_read(const struct kvm_exit_stat *stat,
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_read);
 
 /* The minimum is that of the first time to come as long as there is none. */
-u64 kvm_exit_stat_min(const struct kvm_exit_cycles *cycles)
+VISIBLE_IF_KUNIT u64 kvm_exit_stat_min(const struct kvm_exit_cycles *cycles)
 {
 	return cycles->min <= cycles->max ? cycles->min : 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_min);
 
 /* The histogram has how many times there are. */
-u64 kvm_exit_stat_avg(const struct kvm_exit_cycles *cycles, const u64 *hist)
+VISIBLE_IF_KUNIT u64 kvm_exit_stat_avg(const struct kvm_exit_cycles *cycles, const u64 *hist)
 {
 	u64 count = 0;
 	unsigned int i;
@@ -431,6 +440,13 @@ static noinline void kvm_exit_stats_tally_fastpath(struct kvm_vcpu *vcpu)
 	vcpu->arch.exit_stats.summary_due = epoch;
 }
 
+/* For DEBUG kernels: a table is written on its CPU only, wherever the vCPU was. */
+static __always_inline void kvm_exit_stats_assert_owner(struct kvm_vcpu *vcpu)
+{
+	lockdep_assert(vcpu->arch.exit_stats.cpu_table ==
+		       *this_cpu_ptr(kvm_exit_stats_isa.tables));
+}
+
 static noinline void kvm_exit_stats_record_slow(struct kvm_vcpu *vcpu, unsigned long row,
 						u32 gen, u64 cycles)
 {
@@ -454,6 +470,7 @@ void __kvm_exit_stats_record(struct kvm_vcpu *vcpu, u64 t0)
 	cycles = rdtsc() - t0;
 
 	preempt_disable();
+	kvm_exit_stats_assert_owner(vcpu);
 	/* Only now, not to take a row back to the generation before a reset */
 	gen = EXIT_STATS_TERM_GEN(READ_ONCE(kvm_exit_stats_term));
 	/* Calls at the end only, i.e. no register to save and restore */
@@ -495,6 +512,7 @@ void __kvm_exit_stats_record_fastpath(struct kvm_vcpu *vcpu)
 
 void __kvm_exit_stats_record_entry(struct kvm_vcpu *vcpu)
 {
+	kvm_exit_stats_assert_owner(vcpu);
 	kvm_exit_stats_enter(vcpu, READ_ONCE(kvm_exit_stats_term), rdtsc());
 }
 
@@ -635,26 +653,22 @@ void kvm_exit_stats_read_all(struct kvm_exit_stat *total)
 	}
 }
 
-static void kvm_exit_stats_new_term(u64 term)
-{
-	WRITE_ONCE(kvm_exit_stats_term, term & ~EXIT_STATS_TERM_PARTED);
-}
-
 /*
- * Patch in one term of its own, for nothing to be valid in which one stamp was
- * taken with the code as it was before and another one with that after.
+ * The places where stamps are taken are patched one after the other: have a term
+ * of its own for that, in which nothing counts.
  */
 static void kvm_exit_stats_switch_away(bool away)
 {
 	if (away == static_key_enabled(&kvm_exit_stats_away))
 		return;
 
-	kvm_exit_stats_new_term(kvm_exit_stats_term + EXIT_STATS_TERM_STEP);
+	WRITE_ONCE(kvm_exit_stats_term, kvm_exit_stats_term | EXIT_STATS_TERM_PATCHING);
 	if (away)
 		static_branch_enable(&kvm_exit_stats_away);
 	else
 		static_branch_disable(&kvm_exit_stats_away);
-	kvm_exit_stats_new_term(kvm_exit_stats_term + EXIT_STATS_TERM_STEP);
+	WRITE_ONCE(kvm_exit_stats_term, (kvm_exit_stats_term + EXIT_STATS_TERM_STEP) &
+		   ~(EXIT_STATS_TERM_PATCHING | EXIT_STATS_TERM_PARTED));
 }
 
 /*
@@ -673,6 +687,7 @@ static void kvm_exit_stats_update(void)
 		kvm_exit_stats_switch_away(false);
 
 	if (!recording) {
+		WRITE_ONCE(kvm_exit_stats_epoch, 0);
 		static_branch_disable(&kvm_exit_stats_enabled);
 	} else if (!static_key_enabled(&kvm_exit_stats_enabled)) {
 		WRITE_ONCE(kvm_exit_stats_epoch, 0);
@@ -720,7 +735,13 @@ bool kvm_exit_stats_get_per_vcpu(void)
 
 void kvm_exit_stats_set_per_vcpu(bool per_vcpu)
 {
+	mutex_lock(&kvm_exit_stats_lock);
+	if (per_vcpu && !vcpu_tables_wanted)
+		static_branch_inc(&kvm_exit_stats_vcpu_tables);
+	else if (!per_vcpu && vcpu_tables_wanted)
+		static_branch_dec(&kvm_exit_stats_vcpu_tables);
 	WRITE_ONCE(vcpu_tables_wanted, per_vcpu);
+	mutex_unlock(&kvm_exit_stats_lock);
 }
 
 /* Count the exits of the interval from 0 again.  No summary is due any more. */
@@ -758,7 +779,7 @@ void kvm_exit_stats_reset(void)
 	mutex_lock(&kvm_exit_stats_lock);
 	/* Skip 0 on wrap-around, it would bring untouched rows to life. */
 	gen = EXIT_STATS_TERM_GEN(kvm_exit_stats_term) + 1 ?: 1;
-	kvm_exit_stats_new_term((kvm_exit_stats_term & ~(u64)U32_MAX) | gen);
+	WRITE_ONCE(kvm_exit_stats_term, (kvm_exit_stats_term & ~(u64)U32_MAX) | gen);
 	kvm_exit_stats_restart_interval();
 	mutex_unlock(&kvm_exit_stats_lock);
 }

@@ -37,6 +37,8 @@
  */
 #define EXIT_STATS_TERM_GEN(term)	((u32)(term))
 #define EXIT_STATS_TERM_STEP		BIT_ULL(32)
+/* Away time is just being switched on or off: nothing can be told of this term */
+#define EXIT_STATS_TERM_PATCHING	BIT_ULL(62)
 /* Never set in a term, but in what a vCPU keeps of it: a part has ended since */
 #define EXIT_STATS_TERM_PARTED		BIT_ULL(63)
 
@@ -91,7 +93,7 @@ struct kvm_exit_stats_isa {
 #ifdef CONFIG_KVM_EXIT_STATS
 DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_enabled);
 DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_away);
-DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_vcpu_tables);
+DECLARE_STATIC_KEY_TRUE(kvm_exit_stats_vcpu_tables);
 extern u32 kvm_exit_stats_epoch;
 
 int kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa);
@@ -198,8 +200,6 @@ kvm_exit_stats_row(const struct kvm_exit_stats_isa *isa, const u8 *rows, u32 cod
  */
 #define EXIT_STATS_LONG			BIT_ULL(EXIT_STATS_HIST_BUCKETS - 2)
 
-void kvm_exit_stats_record_exit_slow(struct kvm_vcpu *vcpu, unsigned long row,
-				     u32 gen, u64 cycles);
 void kvm_exit_stats_enter_slow(struct kvm_vcpu *vcpu, u64 term, u64 tsc);
 
 /* The bucket of less than EXIT_STATS_LONG cycles: fls(), for 0 as well */
@@ -258,7 +258,7 @@ static __always_inline bool kvm_exit_stats_record_exit(struct kvm_vcpu *vcpu,
 
 	bucket = kvm_exit_stats_bucket(cycles);
 
-	if (static_branch_unlikely(&kvm_exit_stats_vcpu_tables) && stats->vcpu_table) {
+	if (static_branch_likely(&kvm_exit_stats_vcpu_tables) && stats->vcpu_table) {
 		struct kvm_exit_stat *vcpu_row = &stats->vcpu_table[row];
 
 		stats->vcpu_row = vcpu_row;
@@ -294,7 +294,7 @@ static __always_inline void kvm_exit_stats_enter(struct kvm_vcpu *vcpu, u64 term
 	stats->entry_tsc = tsc;
 	bucket = kvm_exit_stats_bucket(away);
 	kvm_exit_stat_add_away(stats->cpu_row, guest, away, bucket);
-	if (static_branch_unlikely(&kvm_exit_stats_vcpu_tables) && stats->vcpu_row)
+	if (static_branch_likely(&kvm_exit_stats_vcpu_tables) && stats->vcpu_row)
 		kvm_exit_stat_add_away(stats->vcpu_row, guest, away, bucket);
 }
 
@@ -320,8 +320,6 @@ void kvm_exit_stat_init(struct kvm_exit_stat *stat);
 void kvm_exit_stat_merge(struct kvm_exit_stat *dst, const struct kvm_exit_stat *src);
 void kvm_exit_stat_numbers(const struct kvm_exit_stat *stat,
 			   struct kvm_exit_number numbers[EXIT_STATS_NR_NUMBERS]);
-u64 kvm_exit_stat_min(const struct kvm_exit_cycles *cycles);
-u64 kvm_exit_stat_avg(const struct kvm_exit_cycles *cycles, const u64 *hist);
 
 void kvm_exit_stats_read(unsigned int row, struct kvm_exit_stat *stat);
 void kvm_exit_stats_read_all(struct kvm_exit_stat *total);
@@ -340,6 +338,10 @@ void kvm_exit_stats_dump(void);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 void kvm_exit_stat_empty(struct kvm_exit_stat *stat, u32 gen);
+u64 kvm_exit_stat_min(const struct kvm_exit_cycles *cycles);
+u64 kvm_exit_stat_avg(const struct kvm_exit_cycles *cycles, const u64 *hist);
+void kvm_exit_stats_record_exit_slow(struct kvm_vcpu *vcpu, unsigned long row,
+				     u32 gen, u64 cycles);
 bool kvm_exit_stat_read(const struct kvm_exit_stat *stat, u32 gen,
 			struct kvm_exit_stat *copy);
 void kvm_exit_stats_map_reasons(const struct kvm_exit_stats_isa *isa, u8 *rows);

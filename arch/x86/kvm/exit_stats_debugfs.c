@@ -3,8 +3,8 @@
  * VM-Exit statistics as tables in debugfs: of the whole system, of each VM, and of
  * each vCPU.
  *
- * A table is copied when its file is opened, for all reads to be of the same
- * moment, and for an open file not to keep a VM alive.
+ * A table is copied when its file is opened, row by row, for all reads to be of
+ * the same copy, and for an open file not to keep a VM alive.
  */
 #include <linux/debugfs.h>
 #include <linux/err.h>

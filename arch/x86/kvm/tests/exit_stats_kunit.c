@@ -288,7 +288,8 @@ enum exit_stats_event_type {
 	END,
 	/* To another CPU */
 	MOVE,
-	/* A new term, or a new generation, from here on */
+	/* Away time is being switched off or on, was switched, a new generation */
+	PATCH,
 	SWITCH,
 	RESET,
 };
@@ -431,6 +432,15 @@ static const struct exit_stats_times_case times_cases[] = {
 		},
 		.want = { { 2, 20, 30, 10 } },
 	}, {
+		.name = "VM-Entries while code is patched",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { PATCH }, { ENTER, 0, 30 },
+			{ EXIT, 0, 40, 50 }, { BEGIN, EXIT_STATS_USER, 60 }, { ENTER, 0, 70 },
+			{ EXIT, 0, 80, 90 }, { SWITCH }, { ENTER, 0, 100 },
+			{ EXIT, 0, 110, 120 }, { ENTER, 0, 140 },
+		},
+		.want = { { 4, 40, 30, 10 } },
+	}, {
 		.name = "away time off and on in user space",
 		.events = {
 			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_USER, 30 },
@@ -481,6 +491,13 @@ static const struct exit_stats_times_case times_cases[] = {
 		},
 		.want = { { 2, 60, 20, 200, { }, 1 } },
 	}, {
+		.name = "parts of a time that warped",
+		.events = {
+			{ ENTER, 0, 0 }, { EXIT, 0, 50, 55 }, { BEGIN, EXIT_STATS_BLOCKED, 60 },
+			{ END, EXIT_STATS_BLOCKED, 200 }, { MOVE, 1 }, { ENTER, 0, 20 },
+		},
+		.want = { { 1, 5, 0, 50, { }, 1 } },
+	}, {
 		.name = "long times",
 		.events = {
 			{ ENTER, 0, 0 }, { EXIT, 0, BIT_ULL(40), BIT_ULL(40) + 10 },
@@ -528,8 +545,11 @@ static u32 play(struct kunit *test, struct exit_stats_test *t,
 			kvm_exit_stats_move(&t->vcpu, t->cpus[cpu],
 					    EXIT_STATS_TERM_GEN(term));
 			break;
+		case PATCH:
+			term |= EXIT_STATS_TERM_PATCHING;
+			break;
 		case SWITCH:
-			term += 2 * EXIT_STATS_TERM_STEP;
+			term = (term & ~EXIT_STATS_TERM_PATCHING) + EXIT_STATS_TERM_STEP;
 			break;
 		case RESET:
 			term++;
