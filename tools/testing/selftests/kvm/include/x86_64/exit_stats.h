@@ -57,9 +57,13 @@ uint64_t exit_stats_reason_number(const char *reason, const char *file);
 bool exit_stats_is_vmx(void);
 uint64_t exit_stats_count(const struct exit_stats_reason *reason);
 
-/* The sum over all reasons of a number, or of the buckets of a histogram */
+/* Over all reasons: the sum and the maximum of a number, the sum of all buckets */
 uint64_t exit_stats_sum(const char *file);
+uint64_t exit_stats_max(const char *file);
 uint64_t exit_stats_sum_hist(const char *file);
+
+/* Time in the guest and away, i.e. all between the first and the last VM-Entry */
+uint64_t exit_stats_known_time(void);
 
 /*
  * The text of the table in a directory below KVM's in debugfs, NULL if there is

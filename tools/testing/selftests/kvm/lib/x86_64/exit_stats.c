@@ -241,13 +241,18 @@ void exit_stats_check_laws(void)
 struct sum {
 	const char *file;
 	uint64_t sum;
+	uint64_t max;
 };
 
 static void add_number(const char *reason, void *data)
 {
 	struct sum *sum = data;
 
-	sum->sum += exit_stats_reason_number(reason, sum->file);
+	uint64_t number = exit_stats_reason_number(reason, sum->file);
+
+	sum->sum += number;
+	if (number > sum->max)
+		sum->max = number;
 }
 
 uint64_t exit_stats_sum(const char *file)
@@ -256,6 +261,14 @@ uint64_t exit_stats_sum(const char *file)
 
 	exit_stats_walk_reasons(add_number, &sum);
 	return sum.sum;
+}
+
+uint64_t exit_stats_max(const char *file)
+{
+	struct sum sum = { file };
+
+	exit_stats_walk_reasons(add_number, &sum);
+	return sum.max;
 }
 
 static void add_hist(const char *reason, void *data)
@@ -271,6 +284,11 @@ uint64_t exit_stats_sum_hist(const char *file)
 
 	exit_stats_walk_reasons(add_hist, &sum);
 	return sum.sum;
+}
+
+uint64_t exit_stats_known_time(void)
+{
+	return exit_stats_number("guest_cycles") + exit_stats_sum("away_total");
 }
 
 char *exit_stats_read_table(const char *dir)
@@ -300,7 +318,7 @@ char *exit_stats_read_table(const char *dir)
 static const char *table_word(const char *line, int column)
 {
 	while (column--) {
-		line += strcspn(line, " \n");
+		line += strcspn(line, "\n ");
 		line += strspn(line, " ");
 		TEST_ASSERT(*line && *line != '\n', "A table with a short line");
 	}
@@ -315,7 +333,7 @@ uint64_t exit_stats_table_number(const char *table, const char *reason, const ch
 	int i = 0;
 
 	while (strncmp(table_word(table, i), column, column_len) ||
-	       !strchr(" \n", table_word(table, i)[column_len]))
+	       !strchr("\n ", table_word(table, i)[column_len]))
 		i++;
 
 	while ((line = strchr(line, '\n'))) {
