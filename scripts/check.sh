@@ -61,7 +61,7 @@ failed=0
 for test in diff_is_fresh patches_are_clean new_files_are_clean abi_is_valid \
 	scripts_are_clean selftests_have_no_warning \
 	"build_kvm modular exit_stats" "build_kvm builtin exit_stats,builtin" \
-	"build_kvm without without"; do
+	"build_kvm minimal exit_stats,minimal" "build_kvm without without"; do
 	# shellcheck disable=SC2086  # name and arguments
 	if (step "${test//[ ,]/-}" $test); then
 		passed=$((passed + 1))
