@@ -29,7 +29,7 @@
 /* The clock that sleeps are measured with need not agree with the TSC. */
 #define AT_LEAST(cycles)	((cycles) / 10 * 9)
 
-#define NR_ROUNDS	5
+#define NR_ROUNDS	6
 #define ROUND_MS	20
 #define NR_VCPUS	2
 
@@ -298,6 +298,35 @@ TEST_F(exit_stats_times, away_off)
 	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exit_stats_vcpu_exits(vcpu));
 	TEST_ASSERT_EQ(exit_stats_sum_hist("away_hist"), 0);
 	TEST_ASSERT_EQ(exit_stats_number("guest_cycles"), 0);
+	exit_stats_check_laws();
+	kvm_vm_free(vm);
+}
+
+/* What was stamped before the switch was off is void when it is on again. */
+TEST_F(exit_stats_times, away_off_and_on)
+{
+	static const char * const switches[] = { "away", "enabled" };
+	uint64_t start, known;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = exit_stats_create_vm(&vcpu, guest_mixed);
+	int i;
+
+	exit_stats_run_to_sync(vcpu);
+	for (i = 0; i < ARRAY_SIZE(switches); i++) {
+		exit_stats_run_to_sync(vcpu);
+		known = exit_stats_known_time();
+		exit_stats_set(switches[i], "0");
+		exit_stats_run_to_sync(vcpu);
+		TEST_ASSERT_EQ(exit_stats_known_time(), known);
+		usleep(ROUND_MS * 1000);
+		exit_stats_set(switches[i], "1");
+
+		start = rdtsc();
+		exit_stats_run_to_sync(vcpu);
+		TEST_ASSERT(exit_stats_known_time() - known < rdtsc() - start,
+			    "%lu cycles more with '%s' on for %lu",
+			    exit_stats_known_time() - known, switches[i], rdtsc() - start);
+	}
 	exit_stats_check_laws();
 	kvm_vm_free(vm);
 }
