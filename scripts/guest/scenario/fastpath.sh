@@ -8,3 +8,6 @@ load_kvm
 selftest /tests/exit_stats_trace_test -T failed_entries -T more_vcpus_than_cpus
 check "only the preemption timer, which SVM lacks, was skipped" \
 	grep -q '^# Totals: .* skip:1 ' /tmp/selftest.log
+
+# Each re-entry is a VM-Entry, too: all but the last exit have an away time.
+selftest /tests/exit_stats_times_test -t closure
