@@ -59,9 +59,11 @@ static void show_row(struct seq_file *m, const char *name, const struct kvm_exit
 	u64 life = total->guest + total->away.sum;
 	u32 hundredths;
 	unsigned int i;
-	u64 tax;
+	u64 tax = 0;
 
-	tax = life ? mul_u64_u64_div_u64(stat->away.sum, 100 * 100, life) : 0;
+	/* A sum that exceeded 64 bits must not have the quotient exceed them, too. */
+	if (life && stat->away.sum <= life)
+		tax = mul_u64_u64_div_u64(stat->away.sum, 100 * 100, life);
 	tax = div_u64_rem(tax, 100, &hundredths);
 
 	seq_printf(m, "%-22s", name);
