@@ -218,20 +218,22 @@ void kvm_exit_stats_enter_slow(struct kvm_vcpu *vcpu, u64 term, u64 tsc)
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_enter_slow);
 
+static void kvm_exit_cycles_merge(struct kvm_exit_cycles *dst,
+				  const struct kvm_exit_cycles *src)
+{
+	dst->sum += src->sum;
+	dst->min = min(dst->min, src->min);
+	dst->max = max(dst->max, src->max);
+}
+
 /* Add the numbers of @src, of any table, to @dst, which nobody else sees. */
 void kvm_exit_stat_merge(struct kvm_exit_stat *dst, const struct kvm_exit_stat *src)
 {
 	unsigned int i;
 
 	dst->count += src->count;
-
-	dst->cycles.sum += src->cycles.sum;
-	dst->cycles.min = min(dst->cycles.min, src->cycles.min);
-	dst->cycles.max = max(dst->cycles.max, src->cycles.max);
-
-	dst->away.sum += src->away.sum;
-	dst->away.min = min(dst->away.min, src->away.min);
-	dst->away.max = max(dst->away.max, src->away.max);
+	kvm_exit_cycles_merge(&dst->cycles, &src->cycles);
+	kvm_exit_cycles_merge(&dst->away, &src->away);
 
 	for (i = 0; i < EXIT_STATS_HIST_BUCKETS; i++) {
 		dst->hist[i] += src->hist[i];
