@@ -53,6 +53,25 @@ done
 unload_kvm
 check "the directory is gone for good" no_entry "$STATS"
 
+# Have that many VMs come and go, and tell how much memory is free then, in kB.
+runs=200
+loop()
+{
+	i=0
+	while [ $((i += 1)) -le $runs ]; do
+		exit_loop 1 1 >/dev/null
+	done
+	awk '/^MemFree:/ { print $2 }' /proc/meminfo
+}
+
+load_kvm /lib/modules exit_stats_interval=0
+loop >/dev/null
+before=$(loop)
+after=$(loop)
+check "tables go with their vCPUs ($before kB free, then $after)" \
+	[ $((before - after)) -lt $((runs * 64 / 2)) ]
+unload_kvm
+
 load_kvm /lib/modules exit_stats_interval=0
 exit_loop 1000 1 >/dev/null
 check "no summary with the parameter 0" \
