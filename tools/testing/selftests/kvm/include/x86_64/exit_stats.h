@@ -100,13 +100,20 @@ void exit_stats_check_times(const struct exit_stats_reason *reason, uint64_t pas
 extern uint64_t exit_stats_nr_ipis;
 void exit_stats_send_ipi(uint64_t apic_id);
 
-/* A vCPU that exits all the time, in a thread of its own, and when it does that */
+/* The TSC before and after the first VM-Entry of a vCPU, and the last one */
+struct exit_stats_life {
+	uint64_t before_first;
+	uint64_t after_first;
+	uint64_t before_last;
+	uint64_t after_last;
+};
+
+/* A vCPU that exits all the time, in a thread of its own */
 struct exit_stats_load {
 	struct kvm_vm *vm;
 	struct kvm_vcpu *vcpu;
 	pthread_t thread;
-	uint64_t start;
-	uint64_t end;
+	struct exit_stats_life life;
 };
 
 void exit_stats_start_load(struct exit_stats_load *load);

@@ -497,10 +497,14 @@ static void *load_thread(void *arg)
 {
 	struct exit_stats_load *load = arg;
 
-	load->start = rdtsc();
-	while (!READ_ONCE(stop_load))
+	load->life.before_first = rdtsc();
+	exit_stats_run_to_sync(load->vcpu);
+	load->life.after_first = rdtsc();
+	do {
+		load->life.before_last = rdtsc();
 		exit_stats_run_to_sync(load->vcpu);
-	load->end = rdtsc();
+	} while (!READ_ONCE(stop_load));
+	load->life.after_last = rdtsc();
 
 	return NULL;
 }
