@@ -37,10 +37,11 @@ kvm_exits()
 	cat /sys/kernel/debug/kvm/exits
 }
 
-sum_of_counts()
+# sum_of FILE: over all reasons
+sum_of()
 {
 	sum=0
-	for file in "$STATS"/reasons/*/count; do
+	for file in "$STATS"/reasons/*/"$1"; do
 		read -r n <"$file"
 		sum=$((sum + n))
 	done

@@ -17,6 +17,6 @@ check "the parameter on the command line sets the interval" \
 	value_is "$STATS/interval" 1234
 exit_loop 100 1 >/dev/null
 check "exits are counted" [ "$(cat "$STATS/reasons/$cpuid/count")" -ge 300 ]
-check "the sum of counts is total_exits" value_is "$STATS/total_exits" "$(sum_of_counts)"
+check "the sum of counts is total_exits" value_is "$STATS/total_exits" "$(sum_of count)"
 check "the table is in debugfs" [ -f /sys/kernel/debug/kvm/exit_stats ]
 check "guest time is measured" [ "$(cat "$STATS/guest_cycles")" -gt 0 ]

@@ -7,7 +7,7 @@ guest
 
 ours=$(cat "$STATS/total_exits")
 kvm=$(kvm_exits)
-sum=$(sum_of_counts)
+sum=$(sum_of count)
 summaries=$(log_lines | grep -c '^kvm_exit_stats: summary at')
 interval=$(cat "$STATS/interval")
 
