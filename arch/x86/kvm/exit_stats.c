@@ -502,6 +502,7 @@ void __kvm_exit_stats_record_fastpath(struct kvm_vcpu *vcpu)
 	if (unlikely(!t0))
 		return;
 
+	kvm_exit_stats_assert_owner(vcpu);
 	t1 = rdtsc();
 	if (unlikely(!kvm_exit_stats_record_exit(vcpu, row, gen, t0, t1 - t0)))
 		kvm_exit_stats_record_exit_slow(vcpu, row, gen, t1 - t0);
