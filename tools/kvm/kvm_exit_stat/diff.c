@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diff.h"
+#include "record.h"
+
+/* One side of a comparison */
+struct side {
+	const char *path;
+	struct snapshot snapshot;
+	struct style style;
+};
+
+static enum status load_side(struct side *side, const char *path, enum format format, bool time)
+{
+	struct recording recording;
+	enum status status;
+
+	side->path = path;
+	status = load_recording(&recording, path);
+	if (status)
+		return status;
+	status = summarize_recording(&side->snapshot, &recording, path);
+	free_recording(&recording);
+	if (status)
+		return status;
+
+	side->style = (struct style){
+		.human = format == FORMAT_HUMAN,
+		.time = time,
+		.tsc_khz = side->snapshot.tsc_khz,
+	};
+	if (time && !side->style.tsc_khz)
+		return fail(STATUS_UNAVAILABLE,
+			    "%s: tsc_khz is 0, cycles cannot be turned into time", path);
+	return STATUS_OK;
+}
+
+static const struct reason none;
+
+/* A reason that never occurred has a count, and no times. */
+static const struct reason *get_reason(const struct side *side, const char *name)
+{
+	return snapshot_find(&side->snapshot, name) ?: &none;
+}
+
+static struct value get_count(const struct reason *reason)
+{
+	return (struct value){ .known = true, .n = reason->count };
+}
+
+static struct value get_mean(const struct reason *reason)
+{
+	return (struct value){
+		.known = times_count(&reason->cycles) > 0,
+		.n = times_average(&reason->cycles),
+	};
+}
+
+static struct value get_p99(const struct reason *reason, bool interval)
+{
+	return (struct value){
+		.known = times_count(&reason->cycles) > 0,
+		.n = times_quantile(&reason->cycles, 0.99, interval),
+	};
+}
+
+/* A value of both sides, and the change in percent */
+struct pair {
+	enum kind kind;
+	struct value a;
+	struct value b;
+	struct value change;
+};
+
+static struct pair compare(enum kind kind, struct value a, struct value b, double scale)
+{
+	struct pair pair = { .kind = kind, .a = a, .b = b };
+
+	/* A change from 0 is a change, and has no percentage. */
+	pair.change.known = a.known && b.known && (a.n || !b.n);
+	if (pair.change.known && a.n)
+		pair.change.d = ((double)b.n * scale / (double)a.n - 1) * 100;
+	return pair;
+}
+
+enum { COUNT, MEAN, P99, NR_PAIRS };
+
+static void compare_reason(struct pair pairs[NR_PAIRS], const struct side *a,
+			   const struct side *b, const char *name)
+{
+	const struct reason *x = get_reason(a, name);
+	const struct reason *y = get_reason(b, name);
+	/* The cycles of @b as cycles of @a's clock */
+	double scale = a->style.time ? (double)a->style.tsc_khz / (double)b->style.tsc_khz : 1;
+
+	pairs[COUNT] = compare(KIND_COUNT, get_count(x), get_count(y), 1);
+	pairs[MEAN] = compare(KIND_CYCLES, get_mean(x), get_mean(y), scale);
+	pairs[P99] = compare(KIND_CYCLES, get_p99(x, a->snapshot.interval),
+			     get_p99(y, b->snapshot.interval), scale);
+}
+
+static const char * const heads[NR_PAIRS][3] = {
+	[COUNT] = { "COUNT_A", "COUNT_B", "COUNT%" },
+	[MEAN] = { "MEAN_A", "MEAN_B", "MEAN%" },
+	[P99] = { "P99_A", "P99_B", "P99%" },
+};
+
+static void add_line(struct table *table, const char *name, const struct pair pairs[NR_PAIRS],
+		     const struct side *a, const struct side *b)
+{
+	char text[VALUE_LEN];
+
+	table_line(table);
+	table_cell(table, 0, name);
+	for (size_t i = 0; i < NR_PAIRS; i++) {
+		format_value(text, pairs[i].kind, &pairs[i].a, &a->style);
+		table_cell(table, 3 * i + 1, text);
+		format_value(text, pairs[i].kind, &pairs[i].b, &b->style);
+		table_cell(table, 3 * i + 2, text);
+		format_value(text, KIND_PERCENT, &pairs[i].change, &a->style);
+		table_cell(table, 3 * i + 3, text);
+	}
+}
+
+/* The reasons that are in @a or @b, by name */
+static const char **all_names(const struct side *a, const struct side *b, size_t *nr)
+{
+	const char **names = calloc(a->snapshot.nr_reasons + b->snapshot.nr_reasons + 1,
+				    sizeof(*names));
+
+	if (!names)
+		return NULL;
+	*nr = 0;
+	for (size_t i = 0; i < a->snapshot.nr_reasons; i++)
+		names[(*nr)++] = a->snapshot.reasons[i].name;
+	for (size_t i = 0; i < b->snapshot.nr_reasons; i++) {
+		if (!snapshot_find(&a->snapshot, b->snapshot.reasons[i].name))
+			names[(*nr)++] = b->snapshot.reasons[i].name;
+	}
+	return names;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char **)a, *(const char **)b);
+}
+
+static bool is_wanted(const char *name, char * const names[], size_t nr_names)
+{
+	for (size_t i = 0; i < nr_names; i++) {
+		if (!strcmp(names[i], name))
+			return true;
+	}
+	return nr_names == 0;
+}
+
+static enum status compare_sides(const struct side *a, const struct side *b,
+				 char * const wanted[], size_t nr_wanted, double fail_above,
+				 enum format format)
+{
+	char above[1024] = "";
+	const char **names;
+	enum status status;
+	struct table table;
+	size_t nr;
+
+	if (strcmp(a->snapshot.isa, b->snapshot.isa))
+		return fail(STATUS_BAD_FILE, "%s is of %s, %s of %s: nothing to compare", a->path,
+			    a->snapshot.isa, b->path, b->snapshot.isa);
+	for (size_t i = 0; i < nr_wanted; i++) {
+		if (!snapshot_find(&a->snapshot, wanted[i]) &&
+		    !snapshot_find(&b->snapshot, wanted[i]))
+			return fail(STATUS_USAGE,
+				    "%s: neither %s nor %s has an exit of that reason", wanted[i],
+				    a->path, b->path);
+	}
+
+	names = all_names(a, b, &nr);
+	if (!names)
+		return fail(STATUS_SYSTEM, "out of memory");
+	qsort(names, nr, sizeof(*names), compare_names);
+
+	table_begin(&table, format);
+	table_column(&table, "REASON", KIND_TEXT);
+	for (size_t i = 0; i < 3 * NR_PAIRS; i++)
+		table_column(&table, heads[i / 3][i % 3], KIND_COUNT);
+	for (size_t i = 0; i < nr; i++) {
+		struct pair pairs[NR_PAIRS];
+
+		if (!is_wanted(names[i], wanted, nr_wanted))
+			continue;
+		compare_reason(pairs, a, b, names[i]);
+		add_line(&table, names[i], pairs, a, b);
+
+		for (size_t j = MEAN; fail_above >= 0 && j < NR_PAIRS; j++) {
+			size_t used = strlen(above);
+
+			if (pairs[j].change.known && pairs[j].change.d > fail_above)
+				snprintf(above + used, sizeof(above) - used, " %s %s %+.2f%%",
+					 names[i], j == MEAN ? "mean" : "p99", pairs[j].change.d);
+		}
+	}
+	free(names);
+	status = table_print(&table);
+	if (!status && *above)
+		return fail(STATUS_ABOVE, "above %g%%:%s", fail_above, above);
+	return status;
+}
+
+enum status print_diff(const char *a, const char *b, char * const names[], size_t nr_names,
+		       double fail_above, enum format format, bool time)
+{
+	struct side sides[2] = {};
+	enum status status;
+
+	status = load_side(&sides[0], a, format, time);
+	if (!status)
+		status = load_side(&sides[1], b, format, time);
+	if (!status)
+		status = compare_sides(&sides[0], &sides[1], names, nr_names, fail_above, format);
+	snapshot_free(&sides[0].snapshot);
+	snapshot_free(&sides[1].snapshot);
+	return status;
+}

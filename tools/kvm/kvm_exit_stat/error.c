@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "error.h"
+
+static char message[8192];
+
+enum status fail(enum status status, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof(message), format, args);
+	va_end(args);
+	return status;
+}
+
+const char *last_error(void)
+{
+	return message;
+}
+
+void print_error(void)
+{
+	fprintf(stderr, "kvm_exit_stat: %s\n", message);
+}

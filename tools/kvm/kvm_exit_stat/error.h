@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KVM_EXIT_STAT_ERROR_H
+#define KVM_EXIT_STAT_ERROR_H
+
+/* The exit status, also what a function that can fail returns; see the man page. */
+enum status {
+	STATUS_OK,
+	STATUS_ABOVE,
+	STATUS_USAGE,
+	STATUS_UNAVAILABLE,
+	STATUS_PERMISSION,
+	STATUS_RESET,
+	STATUS_VANISHED,
+	STATUS_BAD_FILE,
+	STATUS_SYSTEM,
+};
+
+/*
+ * Keep a message for the user, and return @status.  It is shown by
+ * print_error(), i.e. when the terminal is fit for it.
+ */
+__attribute__((format(printf, 2, 3)))
+enum status fail(enum status status, const char *format, ...);
+
+const char *last_error(void);
+void print_error(void);
+
+#endif /* KVM_EXIT_STAT_ERROR_H */

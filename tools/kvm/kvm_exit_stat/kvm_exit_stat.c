@@ -1,0 +1,633 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kvm_exit_stat - show the VM-Exit statistics of KVM
+ *
+ * What belongs to the command line: options, operands, and what they ask for.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diff.h"
+#include "hist.h"
+#include "openmetrics.h"
+#include "output.h"
+#include "plot.h"
+#include "record.h"
+#include "sampler.h"
+#include "table.h"
+#include "top.h"
+
+/* What the program is asked to do, one bit each */
+enum mode {
+	SHOW	= 1 << 0,
+	TOP	= 1 << 1,
+	HIST	= 1 << 2,
+	METRICS	= 1 << 3,
+	RECORD	= 1 << 4,
+	DIFF	= 1 << 5,
+	PLOT	= 1 << 6,
+};
+
+#define LIVE	(SHOW | TOP | HIST | METRICS | RECORD)
+
+struct options {
+	enum mode mode;
+	double period;
+	unsigned long long intervals;
+	const char *columns;
+	const char *sort;
+	bool time;
+	enum format format;
+	bool tax;
+	const char *reason;
+	const char *metrics_file;
+	double fail_above;
+	bool help;
+	struct source source;
+	char **operands;
+	size_t nr_operands;
+};
+
+/* Options without a short form */
+enum {
+	OPTION_CSV = 256,
+	OPTION_TAX,
+	OPTION_TOP,
+	OPTION_HIST,
+	OPTION_METRICS,
+	OPTION_VM,
+	OPTION_VCPU,
+	OPTION_SYSROOT,
+	OPTION_FAIL_ABOVE,
+};
+
+static const struct {
+	const char *name;
+	int argument;
+	int key;
+	int modes;
+} all_options[] = {
+	{ "interval", required_argument, 'i', SHOW | TOP | HIST | RECORD },
+	{ "intervals", required_argument, 'n', SHOW | HIST | RECORD },
+	{ "output", required_argument, 'o', SHOW | TOP },
+	{ "sort", required_argument, 's', SHOW | TOP },
+	{ "time", no_argument, 't', SHOW | TOP | HIST | DIFF | PLOT },
+	{ "json", no_argument, 'J', SHOW | DIFF },
+	{ "raw", no_argument, 'r', SHOW | DIFF },
+	{ "csv", no_argument, OPTION_CSV, SHOW | DIFF },
+	{ "tax", no_argument, OPTION_TAX, SHOW | TOP },
+	{ "top", no_argument, OPTION_TOP, TOP },
+	{ "hist", required_argument, OPTION_HIST, HIST | PLOT },
+	{ "openmetrics", optional_argument, OPTION_METRICS, METRICS },
+	{ "vm", required_argument, OPTION_VM, SHOW | TOP | HIST | RECORD },
+	{ "vcpu", required_argument, OPTION_VCPU, SHOW | TOP | HIST | RECORD },
+	{ "sysroot", required_argument, OPTION_SYSROOT, LIVE },
+	{ "fail-above", required_argument, OPTION_FAIL_ABOVE, DIFF },
+	{ "help", no_argument, 'h', LIVE | DIFF | PLOT },
+};
+
+static const char short_options[] = ":i:n:o:s:tJrh";
+
+#define NR_OPTIONS	(sizeof(all_options) / sizeof(all_options[0]))
+
+static const char usage[] =
+	"Usage:\n"
+	"  kvm_exit_stat [OPTION...]                    show what happened since the reset\n"
+	"  kvm_exit_stat -i SECONDS [OPTION...]         show what happens from now on\n"
+	"  kvm_exit_stat --top [OPTION...]              show it live\n"
+	"  kvm_exit_stat --hist REASON [OPTION...]      show log2 histograms\n"
+	"  kvm_exit_stat --openmetrics[=FILE]           give metrics, e.g. for Prometheus\n"
+	"  kvm_exit_stat record [OPTION...] FILE        write a snapshot or a recording\n"
+	"  kvm_exit_stat diff [OPTION...] A B [REASON...]\n"
+	"                                               compare two such files\n"
+	"  kvm_exit_stat plot [OPTION...] FILE OUT      plot one, to OUT.svg or OUT.png\n"
+	"\n"
+	"Options:\n"
+	"  -i, --interval SECONDS  read again and again, show intervals\n"
+	"  -n, --intervals N       stop after N intervals\n"
+	"  -o, --output LIST       columns, separated by commas\n"
+	"  -s, --sort COLUMN       sort by this column\n"
+	"  -t, --time              microseconds in place of TSC cycles\n"
+	"  -J, --json              output in JSON\n"
+	"  -r, --raw               output with one blank between columns\n"
+	"      --csv               output with a comma between columns\n"
+	"      --tax               what share of all vCPU time the reasons took\n"
+	"      --vm PID[-FD]       only this VM\n"
+	"      --vcpu N            only this vCPU of it\n"
+	"      --hist REASON       plot: histograms in place of the exit tax\n"
+	"      --fail-above P%     diff: status 1 if a mean or a P99 rose by more\n"
+	"      --sysroot DIR       where to find /sys\n"
+	"  -h, --help              show this\n"
+	"\n";
+
+static const char *mode_name(int mode)
+{
+	switch (mode) {
+	case TOP:
+		return "--top";
+	case HIST:
+		return "--hist";
+	case METRICS:
+		return "--openmetrics";
+	case RECORD:
+		return "record";
+	case DIFF:
+		return "diff";
+	case PLOT:
+		return "plot";
+	default:
+		return "the table of exits";
+	}
+}
+
+/* A decimal number from @min to @max, with nothing after it but @suffix or less */
+static bool parse_decimal(const char *text, const char *suffix, double min, double max,
+			  double *number)
+{
+	size_t length = strspn(text, "0123456789.");
+	char *end;
+
+	*number = strtod(text, &end);
+	return length && end == text + length && (!*end || !strcmp(end, suffix)) &&
+	       *number >= min && *number <= max;
+}
+
+static bool parse_integer(const char *text, unsigned long long min, unsigned long long max,
+			  unsigned long long *number)
+{
+	size_t length = strspn(text, "0123456789");
+
+	errno = 0;
+	*number = strtoull(text, NULL, 10);
+	return length && !text[length] && !errno && *number >= min && *number <= max;
+}
+
+/* PID or PID-FD */
+static bool is_vm_name(const char *text)
+{
+	static const char digits[] = "0123456789";
+	size_t pid = strspn(text, digits), fd;
+
+	if (!pid || pid > 10 || (text[pid] && text[pid] != '-'))
+		return false;
+	if (!text[pid])
+		return true;
+	fd = strspn(text + pid + 1, digits);
+	return fd && fd <= 10 && !text[pid + 1 + fd];
+}
+
+static enum status set_mode(struct options *options, enum mode mode)
+{
+	if (options->mode != SHOW && options->mode != mode)
+		return fail(STATUS_USAGE, "%s does not go together with %s", mode_name(mode),
+			    mode_name(options->mode));
+	options->mode = mode;
+	return STATUS_OK;
+}
+
+static enum status set_format(struct options *options, enum format format)
+{
+	if (options->format != FORMAT_HUMAN && options->format != format)
+		return fail(STATUS_USAGE, "only one of --json, --raw and --csv can be given");
+	options->format = format;
+	return STATUS_OK;
+}
+
+static enum status set_option(struct options *options, int key, const char *argument)
+{
+	unsigned long long number;
+
+	switch (key) {
+	case 'i':
+		if (!parse_decimal(argument, "", 0.01, 86400, &options->period))
+			return fail(STATUS_USAGE, "--interval %s: not a number from 0.01 to 86400",
+				    argument);
+		break;
+	case 'n':
+		if (!parse_integer(argument, 1, UINT32_MAX, &options->intervals))
+			return fail(STATUS_USAGE, "--intervals %s: not a number from 1 to %u",
+				    argument, UINT32_MAX);
+		break;
+	case 'o':
+		options->columns = argument;
+		break;
+	case 's':
+		options->sort = argument;
+		break;
+	case 't':
+		options->time = true;
+		break;
+	case 'J':
+		return set_format(options, FORMAT_JSON);
+	case 'r':
+		return set_format(options, FORMAT_RAW);
+	case OPTION_CSV:
+		return set_format(options, FORMAT_CSV);
+	case OPTION_TAX:
+		options->tax = true;
+		break;
+	case OPTION_TOP:
+		return set_mode(options, TOP);
+	case OPTION_HIST:
+		if (!is_reason_name(argument))
+			return fail(STATUS_USAGE, "--hist %s: not a name of an exit reason",
+				    argument);
+		options->reason = argument;
+		break;
+	case OPTION_METRICS:
+		options->metrics_file = argument;
+		return set_mode(options, METRICS);
+	case OPTION_VM:
+		if (!is_vm_name(argument))
+			return fail(STATUS_USAGE, "--vm %s: neither PID nor PID-FD", argument);
+		options->source.vm = argument;
+		break;
+	case OPTION_VCPU:
+		if (!parse_integer(argument, 0, INT32_MAX, &number))
+			return fail(STATUS_USAGE, "--vcpu %s: not a number of a vCPU", argument);
+		options->source.vcpu = argument;
+		break;
+	case OPTION_SYSROOT:
+		options->source.sysroot = argument;
+		break;
+	case OPTION_FAIL_ABOVE:
+		if (!parse_decimal(argument, "%", 0, 1e9, &options->fail_above))
+			return fail(STATUS_USAGE, "--fail-above %s: not a percentage from 0 on",
+				    argument);
+		break;
+	case 'h':
+		options->help = true;
+		break;
+	}
+	return STATUS_OK;
+}
+
+/* The option that getopt_long() has just refused */
+static enum status refuse_option(int result, int key, const char *text)
+{
+	char name[] = { '-', (char)key, '\0' };
+
+	if (key > 0 && key < 256)
+		text = name;
+	if (result == ':')
+		return fail(STATUS_USAGE, "%s needs an argument, see --help", text);
+	return fail(STATUS_USAGE, "%s is no option, is ambiguous, or takes no argument, see --help",
+		    text);
+}
+
+static enum status parse_options(struct options *options, int argc, char *argv[], int *given)
+{
+	struct option long_options[NR_OPTIONS + 1] = {};
+	int key, index;
+
+	for (size_t i = 0; i < NR_OPTIONS; i++)
+		long_options[i] = (struct option){
+			.name = all_options[i].name,
+			.has_arg = all_options[i].argument,
+			.val = all_options[i].key,
+		};
+
+	opterr = 0;
+	while ((key = getopt_long(argc, argv, short_options, long_options, &index)) >= 0) {
+		enum status status;
+
+		if (key == '?' || key == ':')
+			return refuse_option(key, optopt, argv[optind - 1]);
+		status = set_option(options, key, optarg);
+		if (status)
+			return status;
+		for (size_t i = 0; i < NR_OPTIONS; i++) {
+			if (all_options[i].key == key)
+				*given |= 1 << i;
+		}
+	}
+	return STATUS_OK;
+}
+
+static enum status parse_operands(struct options *options, char *operands[], size_t nr)
+{
+	static const struct {
+		enum mode mode;
+		size_t min;
+		size_t max;
+		const char *operands;
+	} commands[] = {
+		{ RECORD, 1, 1, "FILE" },
+		{ DIFF, 2, SIZE_MAX, "A B [REASON...]" },
+		{ PLOT, 2, 2, "FILE OUT" },
+	};
+
+	for (size_t i = 0; nr && i < 3; i++) {
+		enum status status;
+
+		if (strcmp(operands[0], mode_name(commands[i].mode)))
+			continue;
+		status = set_mode(options, commands[i].mode);
+		if (status)
+			return status;
+		options->operands = operands + 1;
+		options->nr_operands = nr - 1;
+		if (nr - 1 < commands[i].min || nr - 1 > commands[i].max)
+			return fail(STATUS_USAGE, "%s takes the operands %s", operands[0],
+				    commands[i].operands);
+		return STATUS_OK;
+	}
+	if (nr)
+		return fail(STATUS_USAGE, "'%s' is no command, see --help", operands[0]);
+
+	if (options->reason)
+		return set_mode(options, HIST);
+	return STATUS_OK;
+}
+
+static enum status check_options(const struct options *options, int given)
+{
+	for (size_t i = 0; i < NR_OPTIONS; i++) {
+		if ((given & 1 << i) && !(all_options[i].modes & options->mode))
+			return fail(STATUS_USAGE, "--%s does not go together with %s",
+				    all_options[i].name, mode_name(options->mode));
+	}
+	if (options->intervals && !options->period)
+		return fail(STATUS_USAGE, "--intervals needs --interval");
+	if (options->source.vcpu && !options->source.vm)
+		return fail(STATUS_USAGE, "--vcpu needs --vm");
+	return STATUS_OK;
+}
+
+static enum status make_selection(struct selection *selection, const struct options *options)
+{
+	bool interval = options->mode == TOP || options->period;
+	const char *columns = "REASON,COUNT,SHARE,TOTAL,MIN,AVG,P50,P99,P99.9,MAX";
+
+	if (options->columns)
+		columns = options->columns;
+	else if (options->tax)
+		columns = "REASON,COUNT,TAX,KVM%,USER%,BLOCKED%,PREEMPTED%";
+	else if (interval)
+		columns = "REASON,COUNT,RATE,SHARE,TOTAL,AVG,P50,P99,P99.9";
+	return select_columns(selection, columns,
+			      options->sort ?: options->tax ? "TAX" : "TOTAL", interval);
+}
+
+static enum status make_style(struct style *style, const struct options *options,
+			      const struct snapshot *snapshot)
+{
+	*style = (struct style){
+		.human = options->format == FORMAT_HUMAN,
+		.time = options->time,
+		.tsc_khz = snapshot->tsc_khz,
+	};
+	if (style->time && !style->tsc_khz)
+		return fail(STATUS_UNAVAILABLE,
+			    "%s/tsc_khz is 0, cycles cannot be turned into time",
+			    options->source.sysfs);
+	return STATUS_OK;
+}
+
+static enum status flush_output(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return fail(STATUS_SYSTEM, "cannot write to standard output: %s", strerror(errno));
+	return STATUS_OK;
+}
+
+static enum status print(const struct options *options, const struct selection *selection,
+			 const struct snapshot *snapshot)
+{
+	struct style style;
+	enum status status = make_style(&style, options, snapshot);
+
+	if (status)
+		return status;
+	if (options->mode == HIST)
+		status = print_hist(snapshot, options->reason, &style);
+	else
+		status = print_snapshot(snapshot, selection, options->format, &style);
+	return status ?: flush_output();
+}
+
+/* Signals that end a series of intervals in order */
+static void block_signals(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGHUP);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, signals, NULL);
+}
+
+/* Wait for the next reading.  False if it is not wanted any more. */
+static bool wait_for_next(const struct sampler *sampler, const sigset_t *signals)
+{
+	double wait = sampler_wait_time(sampler);
+	struct timespec timeout = {
+		.tv_sec = (time_t)wait,
+		.tv_nsec = (long)((wait - (double)(time_t)wait) * 1e9),
+	};
+
+	while (sigtimedwait(signals, NULL, &timeout) < 0) {
+		if (errno == EAGAIN)
+			return true;
+	}
+	return false;
+}
+
+static enum status print_intervals(struct options *options, const struct selection *selection)
+{
+	enum status status, lost = STATUS_OK;
+	struct snapshot interval;
+	struct sampler sampler;
+	sigset_t signals;
+
+	block_signals(&signals);
+	status = sampler_start(&sampler, &options->source, options->period);
+	if (!status) {
+		struct style style;
+
+		status = make_style(&style, options, &sampler.last);
+	}
+
+	for (unsigned long long i = 0; !status; ) {
+		if (!wait_for_next(&sampler, &signals))
+			break;
+		status = sampler_next(&sampler, &interval);
+		if (status == STATUS_RESET) {
+			/* Nobody knows what happened in this interval. */
+			print_error();
+			lost = status;
+			status = STATUS_OK;
+		} else if (!status) {
+			if (i > 0 && options->format == FORMAT_HUMAN)
+				putchar('\n');
+			status = print(options, selection, &interval);
+			snapshot_free(&interval);
+		}
+		if (++i == options->intervals)
+			break;
+	}
+	sampler_stop(&sampler);
+	return status ?: lost;
+}
+
+static enum status print_once(struct options *options, const struct selection *selection)
+{
+	struct snapshot snapshot;
+	enum status status = source_read(&options->source, &snapshot);
+
+	if (status)
+		return status;
+	status = print(options, selection, &snapshot);
+	snapshot_free(&snapshot);
+	return status;
+}
+
+static enum status top(struct options *options, struct selection *selection)
+{
+	struct sampler sampler;
+	enum status status = sampler_start(&sampler, &options->source, options->period ?: 1);
+	struct style style;
+
+	if (!status)
+		status = make_style(&style, options, &sampler.last);
+	if (!status)
+		status = run_top(&sampler, selection, options->time);
+	sampler_stop(&sampler);
+	return status;
+}
+
+static enum status show(struct options *options)
+{
+	struct selection selection = {};
+	enum status status = STATUS_OK;
+
+	if (options->mode != HIST)
+		status = make_selection(&selection, options);
+	if (!status)
+		status = source_open(&options->source);
+	if (status)
+		return status;
+	if (options->mode == TOP)
+		return top(options, &selection);
+	if (options->period)
+		return print_intervals(options, &selection);
+	return print_once(options, &selection);
+}
+
+static enum status metrics(struct options *options)
+{
+	enum status status = source_open(&options->source);
+	struct output output;
+
+	if (status)
+		return status;
+	if (!options->metrics_file)
+		return write_metrics(stdout, &options->source) ?: flush_output();
+
+	status = output_open(&output, options->metrics_file);
+	if (status)
+		return status;
+	return output_close(&output, write_metrics(output.file, &options->source));
+}
+
+/*
+ * Record until the last interval, a signal, or an error.  An error of reading ends a
+ * recording, but what was read before is kept.
+ */
+static enum status record(struct options *options)
+{
+	enum status status, end = STATUS_OK;
+	struct sampler sampler;
+	struct output output;
+	sigset_t signals;
+
+	status = source_open(&options->source);
+	if (status)
+		return status;
+	block_signals(&signals);
+	status = sampler_start(&sampler, &options->source, options->period);
+	if (status)
+		return status;
+	status = output_open(&output, options->operands[0]);
+	if (status)
+		goto out;
+
+	status = write_snapshot(output.file, &sampler.last);
+	for (unsigned long long i = 0; !status && options->period; ) {
+		struct snapshot interval;
+
+		if (!wait_for_next(&sampler, &signals))
+			break;
+		end = sampler_next(&sampler, &interval);
+		if (!end)
+			snapshot_free(&interval);
+		else if (end != STATUS_RESET)
+			break;
+		/* Who reads the recording sees a reset, too. */
+		end = STATUS_OK;
+		status = write_snapshot(output.file, &sampler.last);
+		if (++i == options->intervals)
+			break;
+	}
+	status = output_close(&output, status);
+out:
+	sampler_stop(&sampler);
+	return status ?: end;
+}
+
+static enum status run(struct options *options)
+{
+	enum status status;
+
+	switch (options->mode) {
+	case METRICS:
+		return metrics(options);
+	case RECORD:
+		return record(options);
+	case DIFF:
+		status = print_diff(options->operands[0], options->operands[1],
+				    options->operands + 2, options->nr_operands - 2,
+				    options->fail_above, options->format, options->time);
+		/* A change above the limit is no reason not to tell that. */
+		return flush_output() ?: status;
+	case PLOT:
+		return plot(options->operands[0], options->operands[1], options->reason,
+			    options->time);
+	default:
+		return show(options);
+	}
+}
+
+int main(int argc, char *argv[])
+{
+	struct options options = {
+		.mode = SHOW,
+		.fail_above = -1,
+		.source.sysroot = "",
+	};
+	enum status status;
+	int given = 0;
+
+	/* Not LC_NUMERIC: JSON has points, whatever the user's language. */
+	setlocale(LC_CTYPE, "");
+
+	status = parse_options(&options, argc, argv, &given);
+	if (!status && options.help) {
+		fputs(usage, stdout);
+		print_columns();
+		status = flush_output();
+	} else if (!status) {
+		status = parse_operands(&options, argv + optind, (size_t)(argc - optind));
+		if (!status)
+			status = check_options(&options, given);
+		if (!status)
+			status = run(&options);
+	}
+	if (status)
+		print_error();
+	return (int)status;
+}

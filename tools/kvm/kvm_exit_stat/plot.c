@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Plots are made by gnuplot, from a script with the data in it on its standard
+ * input.  All words in it that come from a file are of harmless characters, see
+ * record.c.
+ */
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "hist.h"
+#include "output.h"
+#include "plot.h"
+#include "record.h"
+
+/* Reasons with a color of their own; the rest shares one. */
+#define MAX_SERIES	9
+
+struct plot {
+	const char *path;
+	const char *reason;
+	struct recording recording;
+	/* What happened from each line to the next; of a single one, since the reset */
+	struct snapshot *intervals;
+	size_t nr;
+	/* All of that, and its reasons, the one with the most away time first */
+	struct snapshot sum;
+	const struct reason **reasons;
+	size_t nr_reasons;
+	struct style style;
+	FILE *script;
+	/* STATUS_RESET if an interval is left out */
+	enum status status;
+};
+
+static bool is_over_time(const struct plot *plot)
+{
+	return plot->recording.nr > 1;
+}
+
+/* The time of a line in seconds from the first */
+static double time_of(const struct plot *plot, size_t line)
+{
+	return plot->recording.snapshots[line].uptime - plot->recording.snapshots[0].uptime;
+}
+
+/* Of an interval with a reset in it, nothing is known, and nothing shown. */
+static enum status make_intervals(struct plot *plot)
+{
+	const struct snapshot *snapshots = plot->recording.snapshots;
+
+	plot->nr = is_over_time(plot) ? plot->recording.nr - 1 : 1;
+	plot->intervals = calloc(plot->nr, sizeof(*plot->intervals));
+	if (!plot->intervals)
+		return fail(STATUS_SYSTEM, "out of memory");
+	if (!is_over_time(plot))
+		return summarize_recording(plot->intervals, &plot->recording, plot->path);
+
+	for (size_t i = 0; i < plot->nr; i++) {
+		enum status status = snapshot_subtract(&plot->intervals[i], &snapshots[i],
+						       &snapshots[i + 1]);
+
+		if (status == STATUS_RESET)
+			plot->status = fail(status,
+					    "%s: counters were reset between lines %zu and %zu, which is left out",
+					    plot->path, i + 1, i + 2);
+		else if (status)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+static enum status make_sum(struct plot *plot)
+{
+	struct selection selection;
+	enum status status = select_columns(&selection, "REASON", "AWAY", false);
+
+	for (size_t i = 0; !status && i < plot->nr; i++) {
+		const struct snapshot *interval = &plot->intervals[i];
+
+		plot->sum.guest_cycles += interval->guest_cycles;
+		for (size_t j = 0; j < interval->nr_reasons; j++) {
+			struct reason *from = &interval->reasons[j];
+			struct reason *to;
+
+			to = (struct reason *)snapshot_find(&plot->sum, from->name) ?:
+			     snapshot_add(&plot->sum, from->name);
+			if (!to)
+				return fail(STATUS_SYSTEM, "out of memory");
+			for (size_t k = 0; k < NR_NUMBERS; k++) {
+				for (size_t l = 0; l < numbers[k].length; l++)
+					number_at(to, numbers[k].offset)[l] +=
+						number_at(from, numbers[k].offset)[l];
+			}
+		}
+	}
+	if (status)
+		return status;
+
+	snapshot_derive(&plot->sum);
+	plot->reasons = sort_reasons(&selection, &plot->sum, &plot->nr_reasons);
+	return plot->reasons ? STATUS_OK : fail(STATUS_SYSTEM, "out of memory");
+}
+
+static size_t nr_series(const struct plot *plot)
+{
+	return plot->nr_reasons > MAX_SERIES ? MAX_SERIES + 1 : plot->nr_reasons;
+}
+
+static const char *series_name(const struct plot *plot, size_t series)
+{
+	return series < MAX_SERIES ? plot->reasons[series]->name : "other reasons";
+}
+
+/* Sum up a number, at @offset in struct reason, over the reasons of a series. */
+static double series_tax(const struct plot *plot, const struct snapshot *snapshot, size_t series,
+			 size_t offset)
+{
+	size_t end = series < MAX_SERIES ? series + 1 : plot->nr_reasons;
+	double cycles = 0, life = snapshot_life(snapshot);
+
+	for (size_t i = series; i < end; i++) {
+		const struct reason *reason = snapshot_find(snapshot, plot->reasons[i]->name);
+
+		if (reason)
+			cycles += (double)*number_at((struct reason *)reason, offset);
+	}
+	return life > 0 ? 100 * cycles / life : 0;
+}
+
+/* Areas on top of each other, with steps, as the share is one of an interval */
+static void plot_tax_over_time(const struct plot *plot)
+{
+	FILE *script = plot->script;
+
+	fputs("$tax << EOD\n", script);
+	for (size_t i = 0; i < plot->nr; i++) {
+		for (size_t edge = i; edge <= i + 1; edge++) {
+			double top = 0;
+
+			fprintf(script, "%.6f 0", time_of(plot, edge));
+			for (size_t j = 0; j < nr_series(plot); j++) {
+				top += series_tax(plot, &plot->intervals[i], j,
+						  offsetof(struct reason, away.total));
+				fprintf(script, " %.4f", top);
+			}
+			fputc('\n', script);
+		}
+	}
+	fputs("EOD\nset xlabel 'seconds'\nset xrange [0:*]\nset yrange [0:100]\n", script);
+	fputs("set key outside reverse Left invert noenhanced\nplot \\\n", script);
+	for (size_t i = 0; i < nr_series(plot); i++)
+		fprintf(script, "$tax using 1:%zu:%zu with filledcurves lc %zu title '%s'%s\n",
+			i + 2, i + 3, i + 1, series_name(plot, i),
+			i + 1 < nr_series(plot) ? ", \\" : "");
+}
+
+/* A bar for each reason, with the parts on top of each other */
+static void plot_tax_by_part(const struct plot *plot)
+{
+	static const struct {
+		const char *name;
+		size_t offset;
+	} parts[] = {
+		{ "kvm", offsetof(struct reason, kvm) },
+		{ "user", offsetof(struct reason, user) },
+		{ "blocked", offsetof(struct reason, blocked) },
+		{ "preempted", offsetof(struct reason, preempted) },
+	};
+	FILE *script = plot->script;
+
+	fputs("$tax << EOD\n", script);
+	for (size_t i = 0; i < nr_series(plot); i++) {
+		fprintf(script, "\"%s\"", series_name(plot, i));
+		for (size_t j = 0; j < 4; j++)
+			fprintf(script, " %.4f", series_tax(plot, plot->intervals, i,
+							    parts[j].offset));
+		fputc('\n', script);
+	}
+	fputs("EOD\nset style data histograms\nset style histogram rowstacked\n", script);
+	fputs("set style fill solid\nset boxwidth 0.8\nset yrange [0:*]\n", script);
+	fputs("set xtics rotate by -30 noenhanced\nplot \\\n", script);
+	for (size_t i = 0; i < 4; i++)
+		fprintf(script, "$tax using %zu:xtic(1) title '%s'%s\n", i + 2, parts[i].name,
+			i < 3 ? ", \\" : "");
+}
+
+static enum status plot_tax(const struct plot *plot)
+{
+	if (!plot->nr_reasons)
+		return fail(STATUS_UNAVAILABLE, "%s: no exit was recorded", plot->path);
+
+	fprintf(plot->script, "set title 'Exit tax, %s, %s'\nset ylabel '%% of vCPU time'\n",
+		plot->recording.snapshots->isa, plot->recording.snapshots->scope);
+	if (is_over_time(plot))
+		plot_tax_over_time(plot);
+	else
+		plot_tax_by_part(plot);
+	return STATUS_OK;
+}
+
+/* Axis @axis has buckets, n from n to n + 1. */
+static void label_buckets(const struct plot *plot, const char *axis, const struct times *times)
+{
+	size_t first = 0, last = NR_BUCKETS - 1;
+
+	while (first < last && !times->hist[first])
+		first++;
+	while (last > first && !times->hist[last])
+		last--;
+	fprintf(plot->script, "set %srange [%zu:%zu]\nset %stics (", axis, first, last + 1, axis);
+	for (size_t i = first; i <= last; i++) {
+		char label[BUCKET_LABEL_LEN];
+
+		format_bucket(label, i, &plot->style);
+		fprintf(plot->script, "%s'%s' %zu", i > first ? ", " : "", label, i);
+	}
+	fputs(")\n", plot->script);
+}
+
+static void plot_heat_map(const struct plot *plot, const struct times *sum, const char *what)
+{
+	size_t offset = (size_t)((const char *)sum -
+				 (const char *)snapshot_find(&plot->sum, plot->reason));
+	FILE *script = plot->script;
+
+	fprintf(script, "$%s << EOD\n", what);
+	for (size_t i = 0; i < plot->nr; i++) {
+		const struct reason *reason = snapshot_find(&plot->intervals[i], plot->reason);
+		const struct times *times = (const struct times *)((const char *)reason + offset);
+
+		for (size_t j = 0; reason && j < NR_BUCKETS; j++) {
+			if (times->hist[j])
+				fprintf(script, "%.6f %zu.5 %.6f %.6f %zu %zu %llu\n",
+					time_of(plot, i), j, time_of(plot, i), time_of(plot, i + 1),
+					j, j + 1, (unsigned long long)times->hist[j]);
+		}
+	}
+	fputs("EOD\nset xlabel 'seconds'\nset logscale cb\nset cblabel 'exits'\n", script);
+	fputs("set palette defined (0 '#ffffcc', 1 '#fd8d3c', 2 '#800026')\n", script);
+	fprintf(script, "set xrange [0:%.6f]\nset ylabel '%s'\n", time_of(plot, plot->nr),
+		plot->style.time ? "time" : "TSC cycles");
+	label_buckets(plot, "y", sum);
+	fprintf(script,
+		"plot $%s using 1:2:3:4:5:6:7 with boxxyerror lc palette fs solid noborder notitle\n",
+		what);
+}
+
+static void plot_bars(const struct plot *plot, const struct times *times, const char *what)
+{
+	fprintf(plot->script, "$%s << EOD\n", what);
+	for (size_t i = 0; i < NR_BUCKETS; i++)
+		fprintf(plot->script, "%zu.5 %llu\n", i, (unsigned long long)times->hist[i]);
+	fprintf(plot->script, "EOD\nset xlabel '%s'\nset ylabel 'exits'\n",
+		plot->style.time ? "time" : "TSC cycles");
+	label_buckets(plot, "x", times);
+	fprintf(plot->script, "set boxwidth 1\nset yrange [0:*]\n"
+		"plot $%s using 1:2 with boxes fs solid 0.7 notitle\n", what);
+}
+
+static enum status plot_hist(const struct plot *plot)
+{
+	const struct reason *reason = snapshot_find(&plot->sum, plot->reason);
+	const struct snapshot *first = plot->recording.snapshots;
+	size_t nr;
+
+	if (!reason || !times_count(&reason->cycles))
+		return fail(STATUS_USAGE, "--hist %s: %s has no exit of that reason", plot->reason,
+			    plot->path);
+
+	/* Without an away time, there is nothing that could be scaled. */
+	nr = times_count(&reason->away) ? 2 : 1;
+	fprintf(plot->script, "set multiplot layout %zu,1\n", nr);
+	for (size_t i = 0; i < nr; i++) {
+		const struct times *times = i ? &reason->away : &reason->cycles;
+		const char *what = i ? "away" : "handling";
+
+		fprintf(plot->script, "set title '%s, %s, %s, %s' noenhanced\n", plot->reason, what,
+			first->isa, first->scope);
+		if (is_over_time(plot))
+			plot_heat_map(plot, times, what);
+		else
+			plot_bars(plot, times, what);
+	}
+	fputs("unset multiplot\n", plot->script);
+	return STATUS_OK;
+}
+
+static enum status run_gnuplot(FILE *script, FILE *out)
+{
+	static char * const argv[] = { "gnuplot", "-d", NULL };
+	posix_spawn_file_actions_t actions;
+	int error, wait_status;
+	pid_t pid;
+
+	if (fflush(script) || ferror(script) || lseek(fileno(script), 0, SEEK_SET) < 0)
+		return fail(STATUS_SYSTEM, "cannot write the script for gnuplot: %s",
+			    strerror(errno));
+
+	error = posix_spawn_file_actions_init(&actions);
+	if (error)
+		return fail(STATUS_SYSTEM, "out of memory");
+	error = posix_spawn_file_actions_adddup2(&actions, fileno(script), STDIN_FILENO) ?:
+		posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO) ?:
+		posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	if (error)
+		return fail(STATUS_SYSTEM, "cannot run gnuplot, which makes the plots: %s",
+			    strerror(error));
+
+	while (waitpid(pid, &wait_status, 0) < 0) {
+		if (errno != EINTR)
+			return fail(STATUS_SYSTEM, "gnuplot: %s", strerror(errno));
+	}
+	if (wait_status)
+		return fail(STATUS_SYSTEM, "gnuplot failed with status %d", wait_status);
+	return STATUS_OK;
+}
+
+static enum status write_plot(struct plot *plot, const char *out, const char *terminal)
+{
+	struct output output;
+	enum status status;
+
+	plot->script = tmpfile();
+	if (!plot->script)
+		return fail(STATUS_SYSTEM, "cannot make a temporary file: %s", strerror(errno));
+	fprintf(plot->script, "set terminal %s\nset grid\n", terminal);
+
+	status = plot->reason ? plot_hist(plot) : plot_tax(plot);
+	if (!status) {
+		status = output_open(&output, out);
+		if (!status)
+			status = output_close(&output, run_gnuplot(plot->script, output.file));
+	}
+	fclose(plot->script);
+	return status;
+}
+
+enum status plot(const char *file, const char *out, const char *reason, bool time)
+{
+	struct plot plot = { .path = file, .reason = reason, .style = { .time = time } };
+	const char *extension = strrchr(out, '.') ?: "";
+	const char *terminal;
+	enum status status;
+
+	if (!strcmp(extension, ".svg"))
+		terminal = "svg size 900,500 dynamic background '#ffffff'";
+	else if (!strcmp(extension, ".png"))
+		terminal = "pngcairo size 900,500";
+	else
+		return fail(STATUS_USAGE, "%s: the name must end in .svg or .png", out);
+
+	status = load_recording(&plot.recording, file);
+	if (status)
+		return status;
+	plot.style.tsc_khz = plot.recording.snapshots->tsc_khz;
+	if (time && !plot.style.tsc_khz)
+		status = fail(STATUS_UNAVAILABLE,
+			      "%s: tsc_khz is 0, cycles cannot be turned into time", file);
+	if (!status)
+		status = make_intervals(&plot);
+	if (!status)
+		status = make_sum(&plot);
+	if (!status) {
+		/* It was told before, and must not get lost. */
+		if (plot.status)
+			print_error();
+		status = write_plot(&plot, out, terminal);
+	}
+
+	for (size_t i = 0; i < plot.nr && plot.intervals; i++)
+		snapshot_free(&plot.intervals[i]);
+	free(plot.intervals);
+	free(plot.reasons);
+	snapshot_free(&plot.sum);
+	free_recording(&plot.recording);
+	return status ?: plot.status;
+}

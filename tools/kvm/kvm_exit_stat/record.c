@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json.h>
+
+#include "record.h"
+
+#define FORMAT_VERSION	1
+
+/* Objects that cannot be made are null, which no reader takes for a number. */
+static struct json_object *new_seconds(double seconds)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.9f", seconds);
+	return json_object_new_double_s(seconds, text);
+}
+
+static struct json_object *new_times(const struct times *times)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *hist = json_object_new_array();
+
+	for (size_t i = 0; i < NR_BUCKETS; i++)
+		json_object_array_add(hist, json_object_new_uint64(times->hist[i]));
+	json_object_object_add(object, "total", json_object_new_uint64(times->total));
+	json_object_object_add(object, "min", json_object_new_uint64(times->min));
+	json_object_object_add(object, "max", json_object_new_uint64(times->max));
+	json_object_object_add(object, "hist", hist);
+	return object;
+}
+
+static struct json_object *new_reason(const struct reason *reason)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *away = new_times(&reason->away);
+
+	json_object_object_add(away, "user", json_object_new_uint64(reason->user));
+	json_object_object_add(away, "blocked", json_object_new_uint64(reason->blocked));
+	json_object_object_add(away, "preempted", json_object_new_uint64(reason->preempted));
+	json_object_object_add(object, "count", json_object_new_uint64(reason->count));
+	json_object_object_add(object, "cycles", new_times(&reason->cycles));
+	json_object_object_add(object, "away", away);
+	return object;
+}
+
+enum status write_snapshot(FILE *file, const struct snapshot *snapshot)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *reasons = json_object_new_object();
+	const char *text;
+
+	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
+		const struct reason *reason = &snapshot->reasons[i];
+
+		if (reason->count)
+			json_object_object_add(reasons, reason->name, new_reason(reason));
+	}
+	json_object_object_add(object, "kvm_exit_stat", json_object_new_int(FORMAT_VERSION));
+	json_object_object_add(object, "time", new_seconds(snapshot->time));
+	json_object_object_add(object, "uptime", new_seconds(snapshot->uptime));
+	json_object_object_add(object, "isa", json_object_new_string(snapshot->isa));
+	json_object_object_add(object, "tsc_khz", json_object_new_uint64(snapshot->tsc_khz));
+	json_object_object_add(object, "scope", json_object_new_string(snapshot->scope));
+	json_object_object_add(object, "guest_cycles",
+			       json_object_new_uint64(snapshot->guest_cycles));
+	json_object_object_add(object, "reasons", reasons);
+
+	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+	if (text)
+		fprintf(file, "%s\n", text);
+	json_object_put(object);
+	return text ? STATUS_OK : fail(STATUS_SYSTEM, "out of memory");
+}
+
+/* Where a reader is, for messages */
+struct position {
+	const char *name;
+	size_t line;
+};
+
+static enum status malformed(const struct position *at, const char *key, const char *rule)
+{
+	return fail(STATUS_BAD_FILE, "%s, line %zu: '%s' %s", at->name, at->line, key, rule);
+}
+
+/* A member of the wanted type, or NULL */
+static struct json_object *get(struct json_object *object, const char *key, enum json_type type)
+{
+	struct json_object *member;
+
+	if (!json_object_object_get_ex(object, key, &member) ||
+	    !json_object_is_type(member, type))
+		return NULL;
+	return member;
+}
+
+/* json-c makes negative numbers 0, and too large ones the largest. */
+static bool to_number(struct json_object *object, uint64_t *number)
+{
+	if (!json_object_is_type(object, json_type_int))
+		return false;
+	errno = 0;
+	*number = json_object_get_uint64(object);
+	return !errno;
+}
+
+static enum status get_number(const struct position *at, struct json_object *object,
+			      const char *key, uint64_t *number)
+{
+	struct json_object *member = get(object, key, json_type_int);
+
+	if (!member || !to_number(member, number))
+		return malformed(at, key, "is no number from 0 to 2^64 - 1");
+	return STATUS_OK;
+}
+
+static enum status get_seconds(const struct position *at, struct json_object *object,
+			       const char *key, double *seconds)
+{
+	struct json_object *member = get(object, key, json_type_double) ?:
+				     get(object, key, json_type_int);
+
+	*seconds = member ? json_object_get_double(member) : -1;
+	if (!(*seconds >= 0 && *seconds < 1e12))
+		return malformed(at, key, "is no time in seconds");
+	return STATUS_OK;
+}
+
+static enum status get_string(const struct position *at, struct json_object *object,
+			      const char *key, char *to, size_t size)
+{
+	struct json_object *member = get(object, key, json_type_string);
+	const char *text = member ? json_object_get_string(member) : "";
+	size_t length = strlen(text);
+
+	if (!length || length >= size)
+		return malformed(at, key, "is missing or of a wrong length");
+	/* Part of gnuplot's titles */
+	for (size_t i = 0; i < length; i++) {
+		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789 -", text[i]))
+			return malformed(at, key, "has a wrong character");
+	}
+	memcpy(to, text, length + 1);
+	return STATUS_OK;
+}
+
+static enum status get_times(const struct position *at, struct json_object *object,
+			     struct times *times)
+{
+	struct json_object *hist = get(object, "hist", json_type_array);
+	enum status status;
+
+	status = get_number(at, object, "total", &times->total);
+	if (!status)
+		status = get_number(at, object, "min", &times->min);
+	if (!status)
+		status = get_number(at, object, "max", &times->max);
+	if (status)
+		return status;
+	if (!hist || json_object_array_length(hist) != NR_BUCKETS)
+		return malformed(at, "hist", "is no array of 32 numbers");
+	for (size_t i = 0; i < NR_BUCKETS; i++) {
+		if (!to_number(json_object_array_get_idx(hist, i), &times->hist[i]))
+			return malformed(at, "hist", "is no array of 32 numbers");
+	}
+	return STATUS_OK;
+}
+
+static enum status get_reason(const struct position *at, struct json_object *object,
+			      struct reason *reason)
+{
+	struct json_object *cycles = get(object, "cycles", json_type_object);
+	struct json_object *away = get(object, "away", json_type_object);
+	enum status status;
+
+	if (!cycles || !away)
+		return malformed(at, reason->name, "lacks 'cycles' or 'away'");
+
+	status = get_number(at, object, "count", &reason->count);
+	if (!status)
+		status = get_times(at, cycles, &reason->cycles);
+	if (!status)
+		status = get_times(at, away, &reason->away);
+	if (!status)
+		status = get_number(at, away, "user", &reason->user);
+	if (!status)
+		status = get_number(at, away, "blocked", &reason->blocked);
+	if (!status)
+		status = get_number(at, away, "preempted", &reason->preempted);
+	return status;
+}
+
+static enum status get_snapshot(const struct position *at, struct json_object *object,
+				struct snapshot *snapshot)
+{
+	struct json_object *reasons = get(object, "reasons", json_type_object);
+	enum status status;
+	uint64_t version;
+
+	status = get_number(at, object, "kvm_exit_stat", &version);
+	if (!status && version != FORMAT_VERSION)
+		status = malformed(at, "kvm_exit_stat", "is not 1, the version of the format");
+	if (!status)
+		status = get_seconds(at, object, "time", &snapshot->time);
+	if (!status)
+		status = get_seconds(at, object, "uptime", &snapshot->uptime);
+	if (!status)
+		status = get_string(at, object, "isa", snapshot->isa, sizeof(snapshot->isa));
+	if (!status)
+		status = get_number(at, object, "tsc_khz", &snapshot->tsc_khz);
+	if (!status)
+		status = get_string(at, object, "scope", snapshot->scope, sizeof(snapshot->scope));
+	if (!status)
+		status = get_number(at, object, "guest_cycles", &snapshot->guest_cycles);
+	if (!status && !reasons)
+		status = malformed(at, "reasons", "is missing");
+	if (status)
+		return status;
+
+	json_object_object_foreach(reasons, name, member) {
+		struct reason *reason;
+
+		if (!is_reason_name(name))
+			return malformed(at, "reasons", "has a name that is none of a reason");
+		reason = snapshot_add(snapshot, name);
+		if (!reason)
+			return fail(STATUS_SYSTEM, "out of memory");
+		status = get_reason(at, member, reason);
+		if (status)
+			return status;
+	}
+	snapshot_derive(snapshot);
+	return STATUS_OK;
+}
+
+/* One line is one object, all of it, and nothing else. */
+static enum status parse_line(const struct position *at, const char *line, size_t length,
+			      struct snapshot *snapshot)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *object;
+	enum json_tokener_error error;
+	enum status status;
+	bool whole;
+
+	if (!tokener)
+		return fail(STATUS_SYSTEM, "out of memory");
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	object = json_tokener_parse_ex(tokener, line, (int)length);
+	error = json_tokener_get_error(tokener);
+	whole = json_tokener_get_parse_end(tokener) == length;
+	json_tokener_free(tokener);
+
+	if (error == json_tokener_continue)
+		status = fail(STATUS_BAD_FILE, "%s, line %zu is truncated", at->name, at->line);
+	else if (error != json_tokener_success)
+		status = fail(STATUS_BAD_FILE, "%s, line %zu is no JSON: %s", at->name, at->line,
+			      json_tokener_error_desc(error));
+	else if (!whole || !json_object_is_type(object, json_type_object))
+		status = fail(STATUS_BAD_FILE, "%s, line %zu is not one object of JSON", at->name,
+			      at->line);
+	else
+		status = get_snapshot(at, object, snapshot);
+	json_object_put(object);
+	return status;
+}
+
+static enum status add_line(struct recording *recording, const struct position *at,
+			    const char *line, size_t length)
+{
+	struct snapshot *snapshots, *last;
+	enum status status;
+
+	snapshots = reallocarray(recording->snapshots, recording->nr + 1, sizeof(*snapshots));
+	if (!snapshots)
+		return fail(STATUS_SYSTEM, "out of memory");
+	recording->snapshots = snapshots;
+	last = &snapshots[recording->nr++];
+	memset(last, 0, sizeof(*last));
+
+	status = parse_line(at, line, length, last);
+	if (status || recording->nr == 1)
+		return status;
+
+	if (strcmp(last->isa, last[-1].isa) || strcmp(last->scope, last[-1].scope) ||
+	    last->tsc_khz != last[-1].tsc_khz)
+		return fail(STATUS_BAD_FILE,
+			    "%s, line %zu: 'isa', 'scope' or 'tsc_khz' is not that of the line before",
+			    at->name, at->line);
+	if (!(last->uptime > last[-1].uptime))
+		return malformed(at, "uptime", "is not after that of the line before");
+	return STATUS_OK;
+}
+
+enum status read_recording(struct recording *recording, FILE *file, const char *name)
+{
+	struct position at = { .name = name };
+	enum status status = STATUS_OK;
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t length;
+
+	*recording = (struct recording){};
+	while (!status && (errno = 0, length = getline(&line, &size, file)) > 0) {
+		if (line[length - 1] == '\n')
+			length--;
+		at.line++;
+		/* The length that json-c takes is an int. */
+		if (length > 1 << 24)
+			status = fail(STATUS_BAD_FILE, "%s, line %zu is longer than 16 MiB", name,
+				      at.line);
+		else
+			status = add_line(recording, &at, line, (size_t)length);
+	}
+	free(line);
+	if (!status && !feof(file))
+		status = fail(STATUS_SYSTEM, "cannot read %s: %s", name, strerror(errno));
+	if (!status && !recording->nr)
+		status = fail(STATUS_BAD_FILE, "%s is empty", name);
+	if (status)
+		free_recording(recording);
+	return status;
+}
+
+enum status load_recording(struct recording *recording, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	enum status status;
+
+	if (!file)
+		return fail(errno == EACCES ? STATUS_PERMISSION : STATUS_SYSTEM,
+			    "cannot read %s: %s", path, strerror(errno));
+	status = read_recording(recording, file, path);
+	fclose(file);
+	return status;
+}
+
+void free_recording(struct recording *recording)
+{
+	for (size_t i = 0; i < recording->nr; i++)
+		snapshot_free(&recording->snapshots[i]);
+	free(recording->snapshots);
+	*recording = (struct recording){};
+}
+
+enum status summarize_recording(struct snapshot *summary, const struct recording *recording,
+				const char *name)
+{
+	const struct snapshot *first = recording->snapshots;
+
+	/* A reset shows from one line to the next, and not always in the end. */
+	for (size_t i = 1; i < recording->nr; i++) {
+		enum status status = snapshot_subtract(summary, &first[i - 1], &first[i]);
+
+		if (status == STATUS_RESET)
+			return fail(status, "%s: counters were reset between lines %zu and %zu",
+				    name, i, i + 1);
+		if (status)
+			return status;
+		snapshot_free(summary);
+	}
+	if (recording->nr > 1)
+		return snapshot_subtract(summary, first, &first[recording->nr - 1]);
+
+	*summary = *first;
+	summary->reasons = calloc(summary->nr_reasons + 1, sizeof(*summary->reasons));
+	if (!summary->reasons)
+		return fail(STATUS_SYSTEM, "out of memory");
+	memcpy(summary->reasons, first->reasons, first->nr_reasons * sizeof(*first->reasons));
+	return STATUS_OK;
+}

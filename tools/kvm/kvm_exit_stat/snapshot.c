@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "snapshot.h"
+
+#define NUMBER(name, field, length) { name, offsetof(struct reason, field), length }
+
+const struct number numbers[NR_NUMBERS] = {
+	NUMBER("count", count, 1),
+	NUMBER("cycles_total", cycles.total, 1),
+	NUMBER("cycles_min", cycles.min, 1),
+	NUMBER("cycles_max", cycles.max, 1),
+	NUMBER("cycles_hist", cycles.hist, NR_BUCKETS),
+	NUMBER("away_total", away.total, 1),
+	NUMBER("away_min", away.min, 1),
+	NUMBER("away_max", away.max, 1),
+	NUMBER("away_hist", away.hist, NR_BUCKETS),
+	NUMBER("away_user", user, 1),
+	NUMBER("away_blocked", blocked, 1),
+	NUMBER("away_preempted", preempted, 1),
+};
+
+/* What is printed into JSON, gnuplot's language and metrics needs no quoting. */
+bool is_reason_name(const char *name)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+	size_t length = strspn(name, allowed);
+
+	return length > 0 && length < REASON_NAME_LEN && !name[length];
+}
+
+struct reason *snapshot_add(struct snapshot *snapshot, const char *name)
+{
+	struct reason *reasons, *reason;
+
+	reasons = reallocarray(snapshot->reasons, snapshot->nr_reasons + 1, sizeof(*reasons));
+	if (!reasons)
+		return NULL;
+
+	snapshot->reasons = reasons;
+	reason = &reasons[snapshot->nr_reasons++];
+	memset(reason, 0, sizeof(*reason));
+	snprintf(reason->name, sizeof(reason->name), "%s", name);
+	return reason;
+}
+
+const struct reason *snapshot_find(const struct snapshot *snapshot, const char *name)
+{
+	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
+		if (!strcmp(snapshot->reasons[i].name, name))
+			return &snapshot->reasons[i];
+	}
+	return NULL;
+}
+
+void snapshot_derive(struct snapshot *snapshot)
+{
+	struct reason *total = &snapshot->total;
+
+	memset(total, 0, sizeof(*total));
+	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
+		struct reason *reason = &snapshot->reasons[i];
+		uint64_t others = reason->user + reason->blocked + reason->preempted;
+
+		/* Numbers that are read one by one need not match. */
+		reason->kvm = reason->away.total > others ? reason->away.total - others : 0;
+
+		total->count += reason->count;
+		total->cycles.total += reason->cycles.total;
+		total->away.total += reason->away.total;
+		total->user += reason->user;
+		total->blocked += reason->blocked;
+		total->preempted += reason->preempted;
+		total->kvm += reason->kvm;
+	}
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+	free(snapshot->reasons);
+	memset(snapshot, 0, sizeof(*snapshot));
+}
+
+double snapshot_life(const struct snapshot *snapshot)
+{
+	return (double)snapshot->guest_cycles + (double)snapshot->total.away.total;
+}
+
+/* Only a reset lets a minimum grow or a maximum shrink. */
+static bool times_were_reset(const struct times *a, const struct times *b)
+{
+	return times_count(a) && (b->min > a->min || b->max < a->max);
+}
+
+/* Make @reason what happened since @before. */
+static bool reason_subtract(struct reason *reason, const struct reason *before)
+{
+	bool reset = times_were_reset(&before->cycles, &reason->cycles) ||
+		     times_were_reset(&before->away, &reason->away);
+
+	for (size_t i = 0; i < NR_NUMBERS; i++) {
+		const uint64_t *from = number_at((struct reason *)before, numbers[i].offset);
+		uint64_t *to = number_at(reason, numbers[i].offset);
+
+		if (from == &before->cycles.min || from == &before->cycles.max ||
+		    from == &before->away.min || from == &before->away.max)
+			continue;
+		for (size_t j = 0; j < numbers[i].length; j++) {
+			reset |= to[j] < from[j];
+			to[j] -= from[j];
+		}
+	}
+	reason->cycles.min = 0;
+	reason->cycles.max = 0;
+	reason->away.min = 0;
+	reason->away.max = 0;
+	return !reset;
+}
+
+enum status snapshot_subtract(struct snapshot *interval, const struct snapshot *a,
+			      const struct snapshot *b)
+{
+	static const struct reason none;
+	bool ok = b->guest_cycles >= a->guest_cycles;
+
+	*interval = *b;
+	interval->interval = true;
+	interval->seconds = b->uptime - a->uptime;
+	interval->guest_cycles -= a->guest_cycles;
+	interval->reasons = NULL;
+	interval->nr_reasons = 0;
+
+	for (size_t i = 0; i < b->nr_reasons; i++) {
+		const struct reason *before = snapshot_find(a, b->reasons[i].name);
+		struct reason *reason = snapshot_add(interval, b->reasons[i].name);
+
+		if (!reason) {
+			snapshot_free(interval);
+			return fail(STATUS_SYSTEM, "out of memory");
+		}
+		*reason = b->reasons[i];
+		ok &= reason_subtract(reason, before ?: &none);
+	}
+	for (size_t i = 0; i < a->nr_reasons; i++)
+		ok &= !a->reasons[i].count || snapshot_find(b, a->reasons[i].name);
+
+	if (!ok) {
+		snapshot_free(interval);
+		return fail(STATUS_RESET, "counters were reset between two readings");
+	}
+	snapshot_derive(interval);
+	return STATUS_OK;
+}
+
+uint64_t times_count(const struct times *times)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < NR_BUCKETS; i++)
+		count += times->hist[i];
+	return count;
+}
+
+uint64_t times_average(const struct times *times)
+{
+	uint64_t count = times_count(times);
+
+	return count ? times->total / count : 0;
+}
+
+uint64_t times_quantile(const struct times *times, double quantile, bool interval)
+{
+	double rank = quantile * (double)times_count(times), below = 0, low, value = 0;
+	size_t bucket = 0;
+
+	/* The bucket of the rank: empty ones do not count. */
+	for (size_t i = 0; i < NR_BUCKETS; i++) {
+		if (!times->hist[i])
+			continue;
+		bucket = i;
+		if (below + (double)times->hist[i] >= rank)
+			break;
+		below += (double)times->hist[i];
+	}
+
+	if (bucket == NR_BUCKETS - 1)
+		return interval ? 1ULL << (NR_BUCKETS - 2) : times->max;
+	if (bucket > 0) {
+		low = (double)(1ULL << (bucket - 1));
+		value = low + low * (rank - below) / (double)times->hist[bucket];
+	}
+	if (!interval && value < (double)times->min)
+		return times->min;
+	if (!interval && value > (double)times->max)
+		return times->max;
+	return (uint64_t)value;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KVM_EXIT_STAT_SNAPSHOT_H
+#define KVM_EXIT_STAT_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+/*
+ * Bucket 0 counts times of 0 cycles, bucket n those from 2^(n-1) up to 2^n - 1,
+ * and the last one also all longer ones.
+ */
+#define NR_BUCKETS	32
+
+#define REASON_NAME_LEN	64
+
+/* Times of one kind, in TSC cycles */
+struct times {
+	uint64_t total;
+	uint64_t min;
+	uint64_t max;
+	uint64_t hist[NR_BUCKETS];
+};
+
+/* One exit reason, or the sum of all */
+struct reason {
+	char name[REASON_NAME_LEN];
+	uint64_t count;
+	struct times cycles;
+	struct times away;
+	/* The parts of away.total */
+	uint64_t user;
+	uint64_t blocked;
+	uint64_t preempted;
+	/* What remains of it; derived */
+	uint64_t kvm;
+};
+
+/*
+ * What the kernel has recorded since the last reset or, with @interval, between
+ * two readings.  Of an interval, nobody knows minima and maxima.
+ */
+struct snapshot {
+	char isa[8];
+	char scope[64];
+	uint64_t tsc_khz;
+	/* UTC and CLOCK_BOOTTIME of the (last) reading, in seconds */
+	double time;
+	double uptime;
+	bool interval;
+	double seconds;
+	uint64_t guest_cycles;
+	struct reason *reasons;
+	size_t nr_reasons;
+	/* Derived: no histograms, no minima, no maxima */
+	struct reason total;
+};
+
+/*
+ * The numbers that the kernel gives of a reason.  The names are those of the files
+ * in sysfs and of the columns in debugfs.
+ */
+struct number {
+	const char *name;
+	size_t offset;
+	size_t length;
+};
+
+#define NR_NUMBERS	12
+extern const struct number numbers[NR_NUMBERS];
+
+/* A number, or the first of a histogram, at an offset in struct reason */
+static inline uint64_t *number_at(struct reason *reason, size_t offset)
+{
+	return (uint64_t *)((char *)reason + offset);
+}
+
+bool is_reason_name(const char *name);
+
+/* NULL if memory is short.  Pointers to reasons do not outlive the call. */
+struct reason *snapshot_add(struct snapshot *snapshot, const char *name);
+const struct reason *snapshot_find(const struct snapshot *snapshot, const char *name);
+void snapshot_derive(struct snapshot *snapshot);
+void snapshot_free(struct snapshot *snapshot);
+
+/* All vCPU time: in the guest and away */
+double snapshot_life(const struct snapshot *snapshot);
+
+/* What happened from @a to @b.  STATUS_RESET if any number shows a reset between. */
+enum status snapshot_subtract(struct snapshot *interval, const struct snapshot *a,
+			      const struct snapshot *b);
+
+uint64_t times_count(const struct times *times);
+
+/* Rounded down.  0 if there is no time. */
+uint64_t times_average(const struct times *times);
+
+/*
+ * Estimate a quantile, linear within a bucket.  0 if there is no time.  Unless it is
+ * of an @interval, min and max bound it.
+ */
+uint64_t times_quantile(const struct times *times, double quantile, bool interval);
+
+#endif /* KVM_EXIT_STAT_SNAPSHOT_H */

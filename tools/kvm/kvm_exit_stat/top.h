@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KVM_EXIT_STAT_TOP_H
+#define KVM_EXIT_STAT_TOP_H
+
+#include "column.h"
+#include "sampler.h"
+
+/* Show what happens until the user quits.  Dies of the signals that end a program. */
+enum status run_top(struct sampler *sampler, struct selection *selection, bool time);
+
+#endif /* KVM_EXIT_STAT_TOP_H */
