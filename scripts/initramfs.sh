@@ -28,13 +28,19 @@ mknod "$l2/dev/console" c 5 1
 pack "$l2" "$root/guest/initrd.cpio"
 cp "$out/bzImage" "$root/guest/"
 
-# L1: busybox, QEMU with what it loads, the modules, the scenarios, the tests
+# L1: busybox, QEMU and the tool with what they load, the modules, the scenarios,
+# the tests
 cp /bin/busybox "$root/bin/"
 mknod "$root/dev/console" c 5 1
 qemu=$(command -v qemu-system-x86_64)
 {
 	echo "$qemu"
-	ldd "$qemu" | grep -o '/[^ ]*'
+	{
+		ldd "$qemu"
+		ldd "$tool"
+	} | grep -o '/[^ ]*'
+	# What --top knows of TERM=linux
+	echo /lib/terminfo/l/linux
 	for rom in kvmvapic.bin linuxboot_dma.bin pvh.bin bios-microvm.bin qboot.rom; do
 		echo "/usr/share/qemu/$rom"
 	done
@@ -52,7 +58,7 @@ modules "$kernel" "$root/lib/modules"
 [ ! -d "$build/without" ] || modules "$build/without" "$root/lib/modules/without"
 cp "$top/scripts/guest/init" "$root/"
 cp "$top/scripts/guest/l1.sh" "$root/lib/"
-cp "$top/scripts/guest/guest" "$top/scripts/guest/exits" "$root/bin/"
+cp "$top/scripts/guest/guest" "$tool" "$root/bin/"
 cp "$top"/scripts/guest/scenario/*.sh "$root/scenario/"
 gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -o "$root/bin/exit_loop" \
 	"$top/scripts/guest/exit_loop.c"

@@ -16,6 +16,7 @@ base_version=6.12
 tree=$build/linux
 stock_tree=$build/linux.stock
 kernel=$build/kernel
+tool=$build/tools/kvm/kvm_exit_stat/kvm_exit_stat
 
 jobs=$(($(nproc) + 1))
 
@@ -86,10 +87,11 @@ machine_of_cpu()
 	esac
 }
 
-# The kernel of L1.  What else goes into the initramfs is up to the caller.
+# The kernel of L1 and the tool.  What else goes into the initramfs is up to the caller.
 build_kernel()
 {
 	step packages "$top/scripts/packages.sh"
 	step source "$top/scripts/tree.sh"
 	step kernel "$top/scripts/kernel.sh" kernel base,kvm,exit_stats bzImage modules
+	step tool "$top/scripts/tool.sh"
 }

@@ -9,6 +9,8 @@ packages=(
 	# L1 and L2
 	bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso socat
 	qemu-system-x86 busybox-static
+	# the tool
+	libsmartcols-dev libncurses-dev libjson-c-dev pkg-config
 	# checks
 	shellcheck
 )

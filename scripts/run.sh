@@ -1,5 +1,6 @@
 #!/bin/bash
-# make run [CPU=intel|amd]: from nothing to the exits of a Linux guest.
+# make run [CPU=intel|amd]: from nothing to the exits of a Linux guest, and what the
+# tool makes of them.
 . "$(dirname "$0")/lib.sh"
 
 machine=$(machine_of_cpu)
@@ -20,11 +21,11 @@ echo
 echo "L1's kernel log has $(section count) summaries, the last of them:"
 section summary | sed 's/^/    /'
 echo
-echo "/sys/kernel/kvm_exit_stats after the guest:"
-section table | sed 's/^/    /'
-echo
 section exits
-echo "Full logs: ${out#"$PWD"/}/{console,result,dmesg}.log"
-
 ! grep -q '^not ok' "$out/result.log" ||
 	die "the numbers do not add up, see the line with 'not ok' above"
+
+echo "Full logs: ${out#"$PWD"/}/{console,result,dmesg}.log"
+echo
+echo "What the tool shows after the guest:"
+section tool | sed 's/^./    &/'

@@ -18,12 +18,16 @@ echo "$summaries"
 echo "--- summary"
 log_lines | grep '^kvm_exit_stats: ' |
 	awk '/: summary at/ { last = "" } { last = last $0 "\n" } END { printf "%s", last }'
-echo "--- table"
-exits
 echo "--- exits"
 check "sum of counts $sum = total_exits $ours = KVM's own exits $kvm" \
 	[ "$sum $ours" = "$ours $kvm" ]
 check "$summaries summaries = $ours exits / $interval" \
 	[ "$summaries" = $((ours / interval)) ]
+echo "--- tool"
+dearest=$(kvm_exit_stat --raw -o REASON | sed -n 2p)
+for command in "kvm_exit_stat --hist $dearest" "kvm_exit_stat --tax" kvm_exit_stat; do
+	printf '\n# %s\n' "$command"
+	$command
+done
 echo "--- dmesg"
 dmesg
