@@ -163,6 +163,8 @@ static const struct column all_columns[] = {
 
 #define NR_COLUMNS	(sizeof(all_columns) / sizeof(all_columns[0]))
 
+_Static_assert(NR_COLUMNS < MAX_SELECTED, "all columns can be selected");
+
 static enum status find_column(const struct column **column, const char *name, bool interval)
 {
 	for (size_t i = 0; i < NR_COLUMNS; i++) {
@@ -191,10 +193,15 @@ enum status select_columns(struct selection *selection, const char *list, const 
 		return fail(STATUS_SYSTEM, "out of memory");
 
 	while (!status && (name = strsep(&rest, ","))) {
-		if (selection->nr == MAX_SELECTED)
-			status = fail(STATUS_USAGE, "more than %d columns", MAX_SELECTED);
-		else
-			status = find_column(&selection->columns[selection->nr++], name, interval);
+		const struct column *column;
+
+		status = find_column(&column, name, interval);
+		for (size_t i = 0; !status && i < selection->nr; i++) {
+			if (selection->columns[i] == column)
+				status = fail(STATUS_USAGE, "column %s is named twice", column->name);
+		}
+		selection->columns[selection->nr] = column;
+		selection->nr += !status;
 	}
 	free(names);
 	return status ?: find_column(&selection->sort, sort, interval);

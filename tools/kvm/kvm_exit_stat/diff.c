@@ -40,6 +40,14 @@ static enum status load_side(struct side *side, const char *path, enum format fo
 
 static const struct reason none;
 
+/* Neither what never occurred is worth a line, nor what did not in a recording. */
+static bool occurred(const struct side *side, const char *name)
+{
+	const struct reason *reason = snapshot_find(&side->snapshot, name);
+
+	return reason && reason->count;
+}
+
 /* A reason that never occurred has a count, and no times. */
 static const struct reason *get_reason(const struct side *side, const char *name)
 {
@@ -81,8 +89,9 @@ static struct pair compare(enum kind kind, struct value a, struct value b, doubl
 
 	/* A change from 0 is a change, and has no percentage. */
 	pair.change.known = a.known && b.known && (a.n || !b.n);
+	/* In this order, whole percent are exact. */
 	if (pair.change.known && a.n)
-		pair.change.d = ((double)b.n * scale / (double)a.n - 1) * 100;
+		pair.change.d = ((double)b.n * scale - (double)a.n) * 100 / (double)a.n;
 	return pair;
 }
 
@@ -171,8 +180,7 @@ static enum status compare_sides(const struct side *a, const struct side *b,
 		return fail(STATUS_BAD_FILE, "%s is of %s, %s of %s: nothing to compare", a->path,
 			    a->snapshot.isa, b->path, b->snapshot.isa);
 	for (size_t i = 0; i < nr_wanted; i++) {
-		if (!snapshot_find(&a->snapshot, wanted[i]) &&
-		    !snapshot_find(&b->snapshot, wanted[i]))
+		if (!occurred(a, wanted[i]) && !occurred(b, wanted[i]))
 			return fail(STATUS_USAGE,
 				    "%s: neither %s nor %s has an exit of that reason", wanted[i],
 				    a->path, b->path);
@@ -190,7 +198,8 @@ static enum status compare_sides(const struct side *a, const struct side *b,
 	for (size_t i = 0; i < nr; i++) {
 		struct pair pairs[NR_PAIRS];
 
-		if (!is_wanted(names[i], wanted, nr_wanted))
+		if (!is_wanted(names[i], wanted, nr_wanted) ||
+		    (!occurred(a, names[i]) && !occurred(b, names[i])))
 			continue;
 		compare_reason(pairs, a, b, names[i]);
 		add_line(&table, names[i], pairs, a, b);

@@ -23,5 +23,7 @@ const char *last_error(void)
 
 void print_error(void)
 {
-	fprintf(stderr, "kvm_exit_stat: %s\n", message);
+	if (*message)
+		fprintf(stderr, "kvm_exit_stat: %s\n", message);
+	*message = '\0';
 }

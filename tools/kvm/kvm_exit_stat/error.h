@@ -23,6 +23,8 @@ __attribute__((format(printf, 2, 3)))
 enum status fail(enum status status, const char *format, ...);
 
 const char *last_error(void);
+
+/* Show the message, unless it was shown before. */
 void print_error(void);
 
 #endif /* KVM_EXIT_STAT_ERROR_H */

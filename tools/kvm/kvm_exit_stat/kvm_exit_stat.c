@@ -354,6 +354,8 @@ static enum status check_options(const struct options *options, int given)
 	}
 	if (options->intervals && !options->period)
 		return fail(STATUS_USAGE, "--intervals needs --interval");
+	if (options->mode == PLOT && options->time && !options->reason)
+		return fail(STATUS_USAGE, "--time needs --hist: the exit tax is no time");
 	if (options->source.vcpu && !options->source.vm)
 		return fail(STATUS_USAGE, "--vcpu needs --vm");
 	return STATUS_OK;
@@ -411,13 +413,16 @@ static enum status print(const struct options *options, const struct selection *
 	return status ?: flush_output();
 }
 
-/* Signals that end a series of intervals in order */
+/* Signals that end a series of intervals in order, unless nohup and the like ignore them */
 static void block_signals(sigset_t *signals)
 {
+	static const int ends[] = { SIGHUP, SIGINT, SIGTERM };
+
 	sigemptyset(signals);
-	sigaddset(signals, SIGHUP);
-	sigaddset(signals, SIGINT);
-	sigaddset(signals, SIGTERM);
+	for (size_t i = 0; i < 3; i++) {
+		if (!is_ignored(ends[i]))
+			sigaddset(signals, ends[i]);
+	}
 	sigprocmask(SIG_BLOCK, signals, NULL);
 }
 
@@ -442,6 +447,7 @@ static enum status print_intervals(struct options *options, const struct selecti
 	enum status status, lost = STATUS_OK;
 	struct snapshot interval;
 	struct sampler sampler;
+	bool printed = false;
 	sigset_t signals;
 
 	block_signals(&signals);
@@ -462,8 +468,9 @@ static enum status print_intervals(struct options *options, const struct selecti
 			lost = status;
 			status = STATUS_OK;
 		} else if (!status) {
-			if (i > 0 && options->format == FORMAT_HUMAN)
+			if (printed && options->format == FORMAT_HUMAN)
 				putchar('\n');
+			printed = true;
 			status = print(options, selection, &interval);
 			snapshot_free(&interval);
 		}
@@ -536,11 +543,12 @@ static enum status metrics(struct options *options)
 
 /*
  * Record until the last interval, a signal, or an error.  An error of reading ends a
- * recording, but what was read before is kept.
+ * recording, but what was read before is kept.  A reset does not, since who reads
+ * the recording sees it, too; a reading in the middle of one is left out.
  */
 static enum status record(struct options *options)
 {
-	enum status status, end = STATUS_OK;
+	enum status status, end = STATUS_OK, lost = STATUS_OK;
 	struct sampler sampler;
 	struct output output;
 	sigset_t signals;
@@ -558,25 +566,28 @@ static enum status record(struct options *options)
 
 	status = write_snapshot(output.file, &sampler.last);
 	for (unsigned long long i = 0; !status && options->period; ) {
-		struct snapshot interval;
+		struct snapshot snapshot;
 
 		if (!wait_for_next(&sampler, &signals))
 			break;
-		end = sampler_next(&sampler, &interval);
-		if (!end)
-			snapshot_free(&interval);
-		else if (end != STATUS_RESET)
+		end = sampler_read(&sampler, &snapshot);
+		if (end == STATUS_RESET) {
+			print_error();
+			lost = end;
+			end = STATUS_OK;
+		} else if (!end) {
+			status = write_snapshot(output.file, &snapshot);
+			snapshot_free(&snapshot);
+		} else {
 			break;
-		/* Who reads the recording sees a reset, too. */
-		end = STATUS_OK;
-		status = write_snapshot(output.file, &sampler.last);
+		}
 		if (++i == options->intervals)
 			break;
 	}
 	status = output_close(&output, status);
 out:
 	sampler_stop(&sampler);
-	return status ?: end;
+	return status ?: end ?: lost;
 }
 
 static enum status run(struct options *options)

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <stdlib.h>
-#include <string.h>
-
 #include "openmetrics.h"
 
 struct metrics {
@@ -19,17 +16,11 @@ static void write_head(const struct metrics *metrics, const char *name, const ch
 	fprintf(metrics->file, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* Seconds with all digits of a double, the shortest that give it back mostly */
-static void write_seconds(const struct metrics *metrics, uint64_t cycles)
+/* A double of Prometheus has no more digits. */
+static void write_seconds(const struct metrics *metrics, uint64_t cycles, int digits)
 {
-	double seconds = (double)((long double)cycles / 1000 /
-				  (long double)metrics->snapshot.tsc_khz);
-	char text[32];
-
-	snprintf(text, sizeof(text), "%.15g", seconds);
-	if (strtod(text, NULL) != seconds)
-		snprintf(text, sizeof(text), "%.17g", seconds);
-	fputs(text, metrics->file);
+	fprintf(metrics->file, "%.*Lg", digits,
+		(long double)cycles / 1000 / (long double)metrics->snapshot.tsc_khz);
 }
 
 static void write_histogram(const struct metrics *metrics, const char *name,
@@ -42,15 +33,15 @@ static void write_histogram(const struct metrics *metrics, const char *name,
 		count += times->hist[i];
 		fprintf(metrics->file, "%s_bucket{isa=\"%s\",reason=\"%s\",le=\"", name, isa,
 			reason->name);
-		/* The longest time that is in the bucket */
-		write_seconds(metrics, (1ULL << i) - 1);
+		/* The longest time that is in the bucket: 2^30 - 1 has 10 digits. */
+		write_seconds(metrics, (1ULL << i) - 1, 12);
 		fprintf(metrics->file, "\"} %llu\n", (unsigned long long)count);
 	}
 	count = times_count(times);
 	fprintf(metrics->file, "%s_bucket{isa=\"%s\",reason=\"%s\",le=\"+Inf\"} %llu\n", name, isa,
 		reason->name, (unsigned long long)count);
 	fprintf(metrics->file, "%s_sum{isa=\"%s\",reason=\"%s\"} ", name, isa, reason->name);
-	write_seconds(metrics, times->total);
+	write_seconds(metrics, times->total, 17);
 	fprintf(metrics->file, "\n%s_count{isa=\"%s\",reason=\"%s\"} %llu\n", name, isa,
 		reason->name, (unsigned long long)count);
 }
@@ -61,7 +52,7 @@ static void write_part(const struct metrics *metrics, const struct reason *reaso
 	fprintf(metrics->file,
 		"kvm_exit_away_part_seconds_total{isa=\"%s\",reason=\"%s\",part=\"%s\"} ",
 		metrics->snapshot.isa, reason->name, part);
-	write_seconds(metrics, cycles);
+	write_seconds(metrics, cycles, 17);
 	fputc('\n', metrics->file);
 }
 
@@ -132,7 +123,7 @@ enum status write_metrics(FILE *file, struct source *source)
 	write_head(&metrics, "kvm_exit_guest_seconds_total", "counter",
 		   "Time of vCPUs in the guest.");
 	fprintf(file, "kvm_exit_guest_seconds_total{isa=\"%s\"} ", metrics.snapshot.isa);
-	write_seconds(&metrics, metrics.snapshot.guest_cycles);
+	write_seconds(&metrics, metrics.snapshot.guest_cycles, 17);
 	fputc('\n', file);
 	write_number(&metrics, "kvm_exit_clock_warps_total", "counter",
 		     "Times that ended at a lower TSC value than they began with.", clock_warps);

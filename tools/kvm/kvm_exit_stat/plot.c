@@ -17,8 +17,13 @@
 #include "plot.h"
 #include "record.h"
 
-/* Reasons with a color of their own; the rest shares one. */
+/* Reasons with a color of their own; the rest shares the last one. */
 #define MAX_SERIES	9
+
+static const char * const colors[MAX_SERIES + 1] = {
+	"#332288", "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255",
+	"#aa4499", "#bbbbbb",
+};
 
 struct plot {
 	const char *path;
@@ -151,11 +156,13 @@ static void plot_tax_over_time(const struct plot *plot)
 			fputc('\n', script);
 		}
 	}
-	fputs("EOD\nset xlabel 'seconds'\nset xrange [0:*]\nset yrange [0:100]\n", script);
+	fprintf(script, "EOD\nset xlabel 'seconds'\nset xrange [0:%.6f]\nset yrange [0:100]\n",
+		time_of(plot, plot->nr));
 	fputs("set key outside reverse Left invert noenhanced\nplot \\\n", script);
 	for (size_t i = 0; i < nr_series(plot); i++)
-		fprintf(script, "$tax using 1:%zu:%zu with filledcurves lc %zu title '%s'%s\n",
-			i + 2, i + 3, i + 1, series_name(plot, i),
+		fprintf(script,
+			"$tax using 1:%zu:%zu with filledcurves lc rgb '%s' title '%s'%s\n",
+			i + 2, i + 3, colors[i], series_name(plot, i),
 			i + 1 < nr_series(plot) ? ", \\" : "");
 }
 
@@ -183,10 +190,10 @@ static void plot_tax_by_part(const struct plot *plot)
 	}
 	fputs("EOD\nset style data histograms\nset style histogram rowstacked\n", script);
 	fputs("set style fill solid\nset boxwidth 0.8\nset yrange [0:*]\n", script);
-	fputs("set xtics rotate by -30 noenhanced\nplot \\\n", script);
+	fputs("set bmargin 8\nset xtics rotate by -30 noenhanced\nplot \\\n", script);
 	for (size_t i = 0; i < 4; i++)
-		fprintf(script, "$tax using %zu:xtic(1) title '%s'%s\n", i + 2, parts[i].name,
-			i < 3 ? ", \\" : "");
+		fprintf(script, "$tax using %zu:xtic(1) lc rgb '%s' title '%s'%s\n", i + 2, colors[i],
+			parts[i].name, i < 3 ? ", \\" : "");
 }
 
 static enum status plot_tax(const struct plot *plot)
@@ -213,7 +220,7 @@ static void label_buckets(const struct plot *plot, const char *axis, const struc
 	while (last > first && !times->hist[last])
 		last--;
 	fprintf(plot->script, "set %srange [%zu:%zu]\nset %stics (", axis, first, last + 1, axis);
-	for (size_t i = first; i <= last; i++) {
+	for (size_t i = first; i <= last + 1 && i < NR_BUCKETS; i++) {
 		char label[BUCKET_LABEL_LEN];
 
 		format_bucket(label, i, &plot->style);
@@ -242,6 +249,7 @@ static void plot_heat_map(const struct plot *plot, const struct times *sum, cons
 	}
 	fputs("EOD\nset xlabel 'seconds'\nset logscale cb\nset cblabel 'exits'\n", script);
 	fputs("set palette defined (0 '#ffffcc', 1 '#fd8d3c', 2 '#800026')\n", script);
+	fputs("set palette maxcolors 30\n", script);
 	fprintf(script, "set xrange [0:%.6f]\nset ylabel '%s'\n", time_of(plot, plot->nr),
 		plot->style.time ? "time" : "TSC cycles");
 	label_buckets(plot, "y", sum);

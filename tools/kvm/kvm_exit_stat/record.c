@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,30 +19,45 @@ static struct json_object *new_seconds(double seconds)
 	return json_object_new_double_s(seconds, text);
 }
 
+static void add_number(struct json_object *object, const char *key, uint64_t number)
+{
+	json_object_object_add(object, key, json_object_new_uint64(number));
+}
+
+/* Extrema and sums of times; the histogram comes last. */
 static struct json_object *new_times(const struct times *times)
 {
 	struct json_object *object = json_object_new_object();
+
+	add_number(object, "total", times->total);
+	add_number(object, "min", times->min);
+	add_number(object, "max", times->max);
+	return object;
+}
+
+static void add_hist(struct json_object *object, const struct times *times)
+{
 	struct json_object *hist = json_object_new_array();
 
 	for (size_t i = 0; i < NR_BUCKETS; i++)
 		json_object_array_add(hist, json_object_new_uint64(times->hist[i]));
-	json_object_object_add(object, "total", json_object_new_uint64(times->total));
-	json_object_object_add(object, "min", json_object_new_uint64(times->min));
-	json_object_object_add(object, "max", json_object_new_uint64(times->max));
 	json_object_object_add(object, "hist", hist);
-	return object;
 }
 
 static struct json_object *new_reason(const struct reason *reason)
 {
 	struct json_object *object = json_object_new_object();
+	struct json_object *cycles = new_times(&reason->cycles);
 	struct json_object *away = new_times(&reason->away);
 
-	json_object_object_add(away, "user", json_object_new_uint64(reason->user));
-	json_object_object_add(away, "blocked", json_object_new_uint64(reason->blocked));
-	json_object_object_add(away, "preempted", json_object_new_uint64(reason->preempted));
-	json_object_object_add(object, "count", json_object_new_uint64(reason->count));
-	json_object_object_add(object, "cycles", new_times(&reason->cycles));
+	add_hist(cycles, &reason->cycles);
+	add_number(away, "user", reason->user);
+	add_number(away, "blocked", reason->blocked);
+	add_number(away, "preempted", reason->preempted);
+	add_hist(away, &reason->away);
+
+	add_number(object, "count", reason->count);
+	json_object_object_add(object, "cycles", cycles);
 	json_object_object_add(object, "away", away);
 	return object;
 }
@@ -62,10 +78,9 @@ enum status write_snapshot(FILE *file, const struct snapshot *snapshot)
 	json_object_object_add(object, "time", new_seconds(snapshot->time));
 	json_object_object_add(object, "uptime", new_seconds(snapshot->uptime));
 	json_object_object_add(object, "isa", json_object_new_string(snapshot->isa));
-	json_object_object_add(object, "tsc_khz", json_object_new_uint64(snapshot->tsc_khz));
+	add_number(object, "tsc_khz", snapshot->tsc_khz);
 	json_object_object_add(object, "scope", json_object_new_string(snapshot->scope));
-	json_object_object_add(object, "guest_cycles",
-			       json_object_new_uint64(snapshot->guest_cycles));
+	add_number(object, "guest_cycles", snapshot->guest_cycles);
 	json_object_object_add(object, "reasons", reasons);
 
 	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
@@ -97,14 +112,13 @@ static struct json_object *get(struct json_object *object, const char *key, enum
 	return member;
 }
 
-/* json-c makes negative numbers 0, and too large ones the largest. */
+/* json-c would make a negative number 0. */
 static bool to_number(struct json_object *object, uint64_t *number)
 {
-	if (!json_object_is_type(object, json_type_int))
+	if (!json_object_is_type(object, json_type_int) || json_object_get_int64(object) < 0)
 		return false;
-	errno = 0;
 	*number = json_object_get_uint64(object);
-	return !errno;
+	return true;
 }
 
 static enum status get_number(const struct position *at, struct json_object *object,
@@ -209,6 +223,8 @@ static enum status get_snapshot(const struct position *at, struct json_object *o
 		status = get_seconds(at, object, "uptime", &snapshot->uptime);
 	if (!status)
 		status = get_string(at, object, "isa", snapshot->isa, sizeof(snapshot->isa));
+	if (!status && !is_isa(snapshot->isa))
+		status = malformed(at, "isa", "is neither vmx nor svm");
 	if (!status)
 		status = get_number(at, object, "tsc_khz", &snapshot->tsc_khz);
 	if (!status)
@@ -236,6 +252,23 @@ static enum status get_snapshot(const struct position *at, struct json_object *o
 	return STATUS_OK;
 }
 
+/* json-c would make a number of more than 64 bits the largest of 64. */
+static bool numbers_fit(const char *line, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		char *end;
+
+		if (!isdigit((unsigned char)line[i]))
+			continue;
+		errno = 0;
+		strtoull(line + i, &end, 10);
+		if (errno)
+			return false;
+		i = (size_t)(end - line);
+	}
+	return true;
+}
+
 /* One line is one object, all of it, and nothing else. */
 static enum status parse_line(const struct position *at, const char *line, size_t length,
 			      struct snapshot *snapshot)
@@ -259,6 +292,9 @@ static enum status parse_line(const struct position *at, const char *line, size_
 	else if (error != json_tokener_success)
 		status = fail(STATUS_BAD_FILE, "%s, line %zu is no JSON: %s", at->name, at->line,
 			      json_tokener_error_desc(error));
+	else if (!numbers_fit(line, length))
+		status = fail(STATUS_BAD_FILE, "%s, line %zu: a number has more than 64 bits",
+			      at->name, at->line);
 	else if (!whole || !json_object_is_type(object, json_type_object))
 		status = fail(STATUS_BAD_FILE, "%s, line %zu is not one object of JSON", at->name,
 			      at->line);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <math.h>
+#include <signal.h>
 #include <time.h>
 
 #include "sampler.h"
@@ -10,6 +11,13 @@ static double now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+bool is_ignored(int signal)
+{
+	struct sigaction action;
+
+	return !sigaction(signal, NULL, &action) && action.sa_handler == SIG_IGN;
 }
 
 enum status sampler_start(struct sampler *sampler, struct source *source, double period)
@@ -27,15 +35,18 @@ double sampler_wait_time(const struct sampler *sampler)
 	return fmax(sampler->next - now(), 0);
 }
 
+enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot)
+{
+	/* Keep the pace, but do not make up for readings that were missed. */
+	sampler->next = fmax(sampler->next + sampler->period, now());
+	return source_read(sampler->source, snapshot);
+}
+
 enum status sampler_next(struct sampler *sampler, struct snapshot *interval)
 {
 	struct snapshot snapshot;
-	enum status status;
+	enum status status = sampler_read(sampler, &snapshot);
 
-	/* Keep the pace, but do not make up for readings that were missed. */
-	sampler->next = fmax(sampler->next + sampler->period, now());
-
-	status = source_read(sampler->source, &snapshot);
 	if (status)
 		return status;
 	status = snapshot_subtract(interval, &sampler->last, &snapshot);

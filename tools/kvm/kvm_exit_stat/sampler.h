@@ -12,11 +12,17 @@ struct sampler {
 	double next;
 };
 
+/* Whether whoever started the program wants @signal to have no effect, as nohup does */
+bool is_ignored(int signal);
+
 /* Read for the first time. */
 enum status sampler_start(struct sampler *sampler, struct source *source, double period);
 
 /* The seconds that remain until the next reading, at least 0 */
 double sampler_wait_time(const struct sampler *sampler);
+
+/* Read again. */
+enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot);
 
 /*
  * Read again, and give what happened since the last reading.  With STATUS_RESET

@@ -22,6 +22,11 @@ const struct number numbers[NR_NUMBERS] = {
 	NUMBER("away_preempted", preempted, 1),
 };
 
+bool is_isa(const char *isa)
+{
+	return !strcmp(isa, "vmx") || !strcmp(isa, "svm");
+}
+
 /* What is printed into JSON, gnuplot's language and metrics needs no quoting. */
 bool is_reason_name(const char *name)
 {
@@ -89,10 +94,13 @@ double snapshot_life(const struct snapshot *snapshot)
 	return (double)snapshot->guest_cycles + (double)snapshot->total.away.total;
 }
 
-/* Only a reset lets a minimum grow or a maximum shrink. */
+/*
+ * Only a reset lets a minimum grow or a maximum shrink.  The total is read before
+ * them: if there was none, the first time of all may have come in between.
+ */
 static bool times_were_reset(const struct times *a, const struct times *b)
 {
-	return times_count(a) && (b->min > a->min || b->max < a->max);
+	return a->total && (b->min > a->min || b->max < a->max);
 }
 
 /* Make @reason what happened since @before. */

@@ -77,6 +77,7 @@ static inline uint64_t *number_at(struct reason *reason, size_t offset)
 	return (uint64_t *)((char *)reason + offset);
 }
 
+bool is_isa(const char *isa);
 bool is_reason_name(const char *name);
 
 /* NULL if memory is short.  Pointers to reasons do not outlive the call. */

@@ -75,7 +75,9 @@ static enum status read_file(const struct source *source, const char *path, char
 	length = read(fd, text, FILE_LEN);
 	if (length < 0)
 		status = cannot_read(source, path);
-	else if (length == 0 || length == FILE_LEN || text[length - 1] != '\n')
+	else if (length == 0 || length == FILE_LEN ||
+		 memchr(text, '\n', (size_t)length) != &text[length - 1] ||
+		 memchr(text, '\0', (size_t)length))
 		status = fail(STATUS_BAD_FILE, "%s is malformed: not one line of at most %d bytes",
 			      path, FILE_LEN - 1);
 	else
@@ -384,7 +386,7 @@ static enum status read_isa(struct source *source, struct snapshot *snapshot)
 		status = read_file(source, path, text);
 	if (status)
 		return status;
-	if (strcmp(text, "vmx") && strcmp(text, "svm"))
+	if (!is_isa(text))
 		return fail(STATUS_BAD_FILE, "%s is malformed: '%.80s' is neither vmx nor svm",
 			    path, text);
 	snprintf(snapshot->isa, sizeof(snapshot->isa), "%.3s", text);

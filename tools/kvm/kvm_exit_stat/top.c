@@ -30,6 +30,9 @@ struct top {
 	int caught;
 };
 
+/* Signals that have another effect than to end a program, or that curses handles */
+static const int others[] = { SIGCHLD, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH };
+
 /* What the program does wrong ends it, but not with a terminal that is unusable. */
 static void restore_terminal(int signal)
 {
@@ -37,7 +40,6 @@ static void restore_terminal(int signal)
 	raise(signal);
 }
 
-static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGALRM, SIGTERM, SIGUSR1, SIGUSR2 };
 static const int crashes[] = { SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV };
 
 #define LENGTH(array)	(sizeof(array) / sizeof((array)[0]))
@@ -54,12 +56,17 @@ static int set_signals(sigset_t *before)
 	};
 	sigset_t signals;
 
-	for (size_t i = 0; i < LENGTH(crashes); i++)
+	sigfillset(&signals);
+	for (size_t i = 0; i < LENGTH(others); i++)
+		sigdelset(&signals, others[i]);
+	for (int i = 1; i <= SIGRTMAX; i++) {
+		if (is_ignored(i))
+			sigdelset(&signals, i);
+	}
+	for (size_t i = 0; i < LENGTH(crashes); i++) {
+		sigdelset(&signals, crashes[i]);
 		sigaction(crashes[i], &crash, NULL);
-
-	sigemptyset(&signals);
-	for (size_t i = 0; i < LENGTH(ends); i++)
-		sigaddset(&signals, ends[i]);
+	}
 	sigprocmask(SIG_BLOCK, &signals, before);
 	return signalfd(-1, &signals, SFD_CLOEXEC);
 }

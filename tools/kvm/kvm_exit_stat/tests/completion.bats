@@ -1,0 +1,278 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+#
+# The completion of bash.  $KVM_EXIT_STAT is the program, by default that in $PATH.
+#
+# shellcheck disable=SC1091,SC2317 # Sources are elsewhere; compopt() is called there.
+
+setup()
+{
+	PROGRAM=$(command -v "${KVM_EXIT_STAT:-kvm_exit_stat}")
+	PROGRAM=$(realpath "$PROGRAM")
+	HERE=$(realpath "$BATS_TEST_DIRNAME")
+	ROOT=$BATS_TEST_TMPDIR/root
+	cd "$BATS_TEST_TMPDIR"
+
+	mkdir -p "$ROOT"/sys/kernel/kvm_exit_stats/reasons/{CPUID,EPT_VIOLATION,EPT_MISCONFIG} \
+		"$ROOT"/sys/kernel/debug/kvm/{123-11/vcpu{0,1},123-12/vcpu7,4567-9,other}
+	touch "$ROOT/sys/kernel/debug/kvm/exits-file"
+	mkdir directory
+	touch a.json out.svg out.png out.pdf
+	for word in HLT MSR_READ; do
+		printf '{"kvm_exit_stat":1,"reasons":{"CPUID":{"count":1},"%s":{"count":2}}}\n' $word
+	done > recording.json
+	printf '{"kvm_exit_stat":1,"reasons":{"XSETBV":{"count":1,"cycles":{"total":1}}}}\n' \
+		> other.json
+	source_completion
+}
+
+# Not all of bash-completion survives what bats does on a failing command.
+source_completion()
+{
+	set +eu
+	source /usr/share/bash-completion/bash_completion
+	source "$HERE/../bash-completion/kvm_exit_stat"
+	set -e
+
+	# Only readline may call the builtin.
+	compopt()
+	{
+		COMPOPT="$*"
+	}
+}
+
+# complete_words WORD...: what may take the place of the last word, into $output, as
+# readline, which splits words at "=", too, would ask for it
+complete_words()
+{
+	COMP_LINE="kvm_exit_stat $*" COMP_TYPE=9 COMP_KEY=9 COMPREPLY=() COMPOPT=''
+	COMP_POINT=${#COMP_LINE} COMP_WORDS=("$PROGRAM") COMP_LINE=$PROGRAM
+	for word; do
+		COMP_LINE+=" $word"
+		while [[ $word == *=* ]]; do
+			COMP_WORDS+=("${word%%=*}" "=")
+			word=${word#*=}
+			[[ $word ]] || continue 2
+		done
+		COMP_WORDS+=("$word")
+	done
+	COMP_POINT=${#COMP_LINE} COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+	set +e
+	_kvm_exit_stat "$PROGRAM" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+	set -e
+	output=$(printf '%s\n' "${COMPREPLY[@]}" | sort | xargs)
+}
+
+# expect WORDS: what complete_words found
+expect()
+{
+	if [[ $output != "$1" ]]; then
+		echo "found '$output', expected '$1'"
+		return 1
+	fi
+}
+
+columns()
+{
+	"$PROGRAM" --help | sed -n '/^Columns:$/,/^[^ ]/s/^  *\([^ ]*\)  .*/\1/p'
+}
+
+@test "the completion is registered for the program" {
+	[[ $(complete -p kvm_exit_stat) == *'-F _kvm_exit_stat '* ]]
+}
+
+@test "the first operand is a command" {
+	complete_words ''
+	expect 'diff plot record'
+	complete_words -t re
+	expect 'record'
+	complete_words --sort record ''
+	expect 'diff plot record'
+	complete_words --top ''
+	expect ''
+}
+
+@test "columns after -o are those of --help that a table since reset has" {
+	complete_words -o ''
+	expect "$(columns | grep -vx RATE | sort | xargs)"
+	[[ " $output " == *' REASON '*' TOTAL '* && " $output " == *' MIN '* ]]
+	[[ $COMPOPT == '-o nospace' ]]
+}
+
+@test "columns after -o are those of --help that an interval has" {
+	complete_words -i 1 -o ''
+	expect "$(columns | grep -vxE '(AWAY_)?(MIN|MAX)' | sort | xargs)"
+	[[ " $output " == *' RATE '* ]]
+	complete_words --top -o RA
+	expect 'RATE'
+}
+
+@test "columns after the last comma" {
+	complete_words -o COUNT,REA
+	expect 'COUNT,REASON'
+	complete_words -o COUNT,BLOCKED,BL
+	expect 'COUNT,BLOCKED,BLOCKED%'
+	complete_words --output=P50,P99,P
+	expect 'P50,P99,P99.9 P50,P99,PREEMPTED P50,P99,PREEMPTED%'
+}
+
+@test "columns in the case of the user" {
+	complete_words -o COUNT,rea
+	expect 'COUNT,reason'
+	complete_words -o reason,REA
+	expect ''
+}
+
+@test "one column after -s" {
+	complete_words -s TA
+	expect 'TAX'
+	complete_words --sort=SHA
+	expect 'SHARE'
+	complete_words -s COUNT,TA
+	expect ''
+}
+
+@test "reasons after --hist are those of the system" {
+	complete_words --sysroot "$ROOT" --hist ''
+	expect 'CPUID EPT_MISCONFIG EPT_VIOLATION'
+	complete_words --sysroot="$ROOT" --hist=EPT_V
+	expect 'EPT_VIOLATION'
+}
+
+@test "reasons after plot --hist are those of the end of the file" {
+	complete_words plot recording.json --hist ''
+	expect 'CPUID MSR_READ'
+	complete_words plot --hist ''
+	expect ''
+}
+
+@test "VMs and vCPUs" {
+	complete_words --sysroot "$ROOT" --vm ''
+	expect '123-11 123-12 4567-9'
+	complete_words --sysroot "$ROOT" --vm 123-11 --vcpu ''
+	expect '0 1'
+	complete_words --sysroot "$ROOT" --vm=123 --vcpu=''
+	expect '0 1 7'
+	complete_words --sysroot "$ROOT/none" --vm ''
+	expect ''
+}
+
+@test "files, and only as many as the command takes" {
+	complete_words record a
+	expect 'a.json'
+	complete_words record a.json ''
+	expect ''
+	complete_words diff a.json a
+	expect 'a.json'
+	complete_words --openmetrics=a
+	expect 'a.json'
+	complete_words --openmetrics a
+	expect ''
+	complete_words --sysroot ''
+	expect 'directory root'
+}
+
+@test "reasons of either file after diff" {
+	complete_words diff recording.json other.json ''
+	expect 'CPUID MSR_READ XSETBV'
+	complete_words diff recording.json other.json CPUID X
+	expect 'XSETBV'
+}
+
+@test "the second file of plot is a picture" {
+	complete_words plot -t a
+	expect 'a.json'
+	complete_words plot -t a.json ''
+	expect 'directory out.png out.svg root'
+}
+
+@test "nothing for numbers" {
+	for option in -i --interval -n --intervals --fail-above; do
+		complete_words $option ''
+		expect ''
+	done
+	complete_words --interval=''
+	expect ''
+}
+
+@test "after -- all are operands" {
+	complete_words record -- -
+	expect ''
+	touch -- -i
+	complete_words record -- -
+	expect '-i'
+	complete_words record -- -i ''
+	expect ''
+}
+
+@test "the name of a directory is not executed" {
+	mkdir "$ROOT/sys/kernel/kvm_exit_stats/reasons/\$(>executed)" \
+		"$ROOT/sys/kernel/debug/kvm/1-\$(>executed)"
+	complete_words --sysroot "$ROOT" --hist ''
+	complete_words --sysroot "$ROOT" --vm ''
+	[[ ! -e executed ]]
+}
+
+# A command line that lacks nothing but what it reads: only an option that does not
+# go with the mode makes its status 2.
+status_with()
+{
+	local option=$1 value=()
+	shift
+
+	case $option in
+	-i | --interval | -n | --intervals)
+		value=(1)
+		;;
+	-o | --output | -s | --sort)
+		value=(TOTAL)
+		;;
+	--vm | --vcpu | --fail-above)
+		value=(5)
+		;;
+	--hist)
+		value=(CPUID)
+		;;
+	--sysroot)
+		value=("$ROOT/none")
+		;;
+	esac
+	case $option in
+	-n | --intervals)
+		value+=(-i 1)
+		;;
+	--vcpu)
+		value+=(--vm 5)
+		;;
+	esac
+	"$PROGRAM" "$@" "$option" "${value[@]}" < /dev/null > /dev/null 2>&1
+}
+
+@test "options are those of the mode, and none is missing" {
+	options=$("$PROGRAM" --help | sed '/^Columns:$/,$d' |
+		grep -Eo -- '(^|[ [|,])--?[[:alpha:]][[:alpha:]-]*' | tr -d ' [|,' | sort -u)
+	[[ $options == *--fail-above* && $options == *-J* ]]
+
+	for mode in '' --top '--hist CPUID' --openmetrics 'record file' 'diff a.json a.json' \
+			'plot a.json out.svg'; do
+		read -r -a words <<< "$mode"
+		complete_words "${words[@]}" -
+		for option in $options; do
+			# Those that make another mode of it
+			[[ $option == "${words[0]}" ]] && continue
+
+			extra=()
+			[[ $mode =~ ^(diff|plot) || $option == --sysroot ]] ||
+				extra=(--sysroot "$ROOT/none")
+			status=0
+			status_with "$option" "${words[@]}" "${extra[@]}" || status=$?
+			offered=0
+			[[ " $output " != *" $option "* ]] || offered=1
+			if ((offered != (status != 2))); then
+				echo "mode '$mode': $option gives status $status, offered $offered"
+				failed=1
+			fi
+		done
+	done
+	[[ ! $failed ]]
+}
