@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 S := scripts
 
-.PHONY: help run test exact selftests bench shell check tree diff clean
+.PHONY: help run test exact selftests bench fuzz figures shell check tree diff clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,12 @@ selftests: ## KVM's own selftests on the stock and on the patched kernel, compar
 
 bench: ## measure what an exit costs with and without the statistics
 	@$S/bench.sh
+
+fuzz: ## feed the tool with files that are none of its own [MINUTES=10]
+	@. $S/lib.sh && step packages $S/packages.sh && step source $S/tree.sh && $S/fuzz.sh
+
+figures: ## make the plots in Documentation anew, from a real run
+	@$S/figures.sh
 
 shell: ## an interactive shell in the emulated machine [CPU=amd]
 	@$S/shell.sh

@@ -168,7 +168,7 @@ else
 fi
 [ "$scenario" != shell ] || exit 0
 
-sed -n '/^--- dmesg$/,/^END$/{/^--- dmesg$/d;/^END$/d;p}' "$out/result.log" >"$out/dmesg.log"
+section_of "$out/result.log" dmesg >"$out/dmesg.log"
 
 [ -s "$console" ] ||
 	die "$machine, scenario $scenario: L1 printed nothing; the emulator's own logs are in ${out#"$PWD"/}"

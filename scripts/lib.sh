@@ -74,6 +74,12 @@ step()
 	printf '%-10s %4d s  done\n' "$name" "$now"
 }
 
+# section_of FILE NAME: what L1 printed in its results after "--- NAME"
+section_of()
+{
+	tr -d '\r' <"$1" | sed -n "/^--- $2\$/,/^\(--- .*\|END\)\$/p" | sed '1d;$d'
+}
+
 # The machine of boot.sh that CPU= on the command line of make asks for
 machine_of_cpu()
 {

@@ -11,8 +11,10 @@ packages=(
 	qemu-system-x86 busybox-static
 	# the tool
 	libsmartcols-dev libncurses-dev libjson-c-dev pkg-config
+	# tests of the tool
+	bats tmux jq curl gnuplot-nox libxml2-utils bash-completion clang libclang-rt-14-dev
 	# checks
-	shellcheck
+	shellcheck mandoc
 )
 
 mapfile -t missing < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' \

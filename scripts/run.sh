@@ -11,7 +11,7 @@ step run "$top/scripts/boot.sh" "$machine" run
 out=$build/run/$machine/run
 section()
 {
-	sed -n "/^--- $1\$/,/^\(--- .*\|END\)\$/p" "$out/result.log" | sed '1d;$d'
+	section_of "$out/result.log" "$1"
 }
 
 echo

@@ -1,0 +1,16 @@
+#!/bin/bash
+# make figures: the plots in Documentation, from what the tool records of a Linux
+# guest on VMX.
+. "$(dirname "$0")/lib.sh"
+
+documentation=$top/Documentation/virt/kvm/x86
+
+build_kernel
+step initramfs "$top/scripts/initramfs.sh"
+step tool-run "$top/scripts/boot.sh" intel tool
+
+recording=$build/run/intel/tool/recording
+section_of "$build/run/intel/tool/result.log" recording >"$recording"
+"$tool" plot "$recording" "$documentation/exit-stats-tax.svg"
+"$tool" plot --hist EPT_VIOLATION "$recording" "$documentation/exit-stats-heat-map.svg"
+ls -l "$documentation"/*.svg
