@@ -3,6 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 
 patches=$top/scripts/patches/$base_version
+tool_sources=$top/tools/kvm/kvm_exit_stat
 
 diff_is_fresh()
 {
@@ -22,8 +23,27 @@ patches_are_clean()
 
 new_files_are_clean()
 {
-	cd "$top" && find arch Documentation tools -type f -print0 |
+	# Bats files are for shellcheck, and nobody wrote the pictures and the fuzz input.
+	cd "$top" && find arch Documentation tools -type f ! -name '*.bats' ! -name '*.svg' \
+		! -path '*/corpus/*' -print0 |
 		xargs -0 "$tree/scripts/checkpatch.pl" --strict --no-tree -f
+}
+
+man_page_is_clean()
+{
+	mandoc -T lint -W style "$tool_sources/kvm_exit_stat.1"
+}
+
+# With every warning an error, by both compilers
+tool_has_no_warning()
+{
+	local compiler
+	for compiler in gcc clang; do
+		rm -rf "$build/check-tool"
+		mkdir "$build/check-tool"
+		make -C "$tree/tools/kvm/kvm_exit_stat" O="$build/check-tool" CC="$compiler" \
+			CFLAGS="-O2 -g -Werror -Wshadow -Wstrict-prototypes" || return 1
+	done
 }
 
 abi_is_valid()
@@ -50,7 +70,9 @@ scripts_are_clean()
 {
 	shellcheck -x -P "$top/scripts" "$top"/scripts/*.sh "$top/.ci/run" &&
 		shellcheck -s dash -e SC1091 "$top"/scripts/guest/{init,l1.sh,guest,exits,l2-init} \
-			"$top"/scripts/guest/scenario/*.sh
+			"$top"/scripts/guest/scenario/*.sh &&
+		shellcheck -x -P "$tool_sources/tests" "$tool_sources"/tests/*.{bats,bash} &&
+		shellcheck -s bash "$tool_sources/bash-completion/kvm_exit_stat"
 }
 
 step packages "$top/scripts/packages.sh"
@@ -59,7 +81,7 @@ step source "$top/scripts/tree.sh"
 passed=0
 failed=0
 for test in diff_is_fresh patches_are_clean new_files_are_clean abi_is_valid \
-	scripts_are_clean selftests_have_no_warning \
+	scripts_are_clean man_page_is_clean tool_has_no_warning selftests_have_no_warning \
 	"build_kvm modular exit_stats" "build_kvm builtin exit_stats,builtin" \
 	"build_kvm minimal exit_stats,minimal" "build_kvm without without"; do
 	# shellcheck disable=SC2086  # name and arguments

@@ -1,0 +1,302 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# Comparison of two files of record
+
+load lib
+
+setup()
+{
+	prepare
+}
+
+teardown()
+{
+	cleanup
+}
+
+# snapshot FILE [TSC_KHZ] REASON=TIMES...: as if that had occurred since a reset
+snapshot()
+{
+	local file=$1 khz=1000000 exit
+
+	shift
+	if [[ $1 != *=* ]]; then
+		khz=$1
+		shift
+	fi
+	tree vmx "$khz"
+	for exit in "$@"; do
+		exits "${exit%%=*}" cycles="${exit#*=}"
+	done
+	kes record "$file"
+	ok
+}
+
+# diff_is ARG...: ends in order -> output
+diff_is()
+{
+	files diff "$@"
+	ok
+}
+
+# is_above LIMIT, is_not_above LIMIT: of the change from a to b
+is_above()
+{
+	files diff --fail-above "$1" a b
+	fails 1 CPUID || return 1
+	# The table is there all the same.
+	[[ $output == *CPUID* ]]
+}
+
+is_not_above()
+{
+	files diff --fail-above "$1" a b
+	ok
+}
+
+@test "diff: columns and changes, by reason" {
+	snapshot a CPUID='2x1000 2x2000' HLT='4x100' EPT_VIOLATION=5000
+	snapshot b CPUID='3x1500 3x2100' HLT='4x100' EPT_VIOLATION='3x4000'
+	diff_is --csv a b
+	# The 99th percentile of 1000 1000 2000 2000 is in bucket [1024, 2048), where it
+	# is the maximum.
+	same "${lines[0]}" "REASON,COUNT_A,COUNT_B,COUNT%,MEAN_A,MEAN_B,MEAN%,P99_A,P99_B,P99%"
+	same "$(tail -n +2 <<<"$output" | sort)" "CPUID,4,6,50.00,1500,1800,20.00,2000,2100,5.00
+EPT_VIOLATION,1,3,200.00,5000,4000,-20.00,5000,4000,-20.00
+HLT,4,4,0.00,100,100,0.00,100,100,0.00"
+}
+
+@test "diff: for humans" {
+	snapshot a CPUID='2x1000'
+	snapshot b CPUID='4x1250'
+	diff_is a b
+	squeeze <<<"$output" | grep -q '^REASON COUNT_A COUNT_B COUNT% MEAN_A MEAN_B MEAN% P99_A P99_B P99%$'
+	squeeze <<<"$output" | grep -Eq '^CPUID 2 4 \+?100.0% 1000 1250 \+?25.0% 1000 1250 \+?25.0%$'
+}
+
+@test "diff: -J and -r" {
+	snapshot a CPUID='2x1000'
+	snapshot b CPUID='1x750'
+	diff_is -J a b
+	jq_is '.[0].reasons' '[{"reason":"CPUID","count_a":2,"count_b":1,"count%":-50,"mean_a":1000,
+		"mean_b":750,"mean%":-25,"p99_a":1000,"p99_b":750,"p99%":-25}]'
+	diff_is -r a b
+	same "$output" "REASON COUNT_A COUNT_B COUNT% MEAN_A MEAN_B MEAN% P99_A P99_B P99%
+CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
+}
+
+@test "diff: -t is in microseconds" {
+	snapshot a 1000000 CPUID=1000
+	snapshot b 1000000 CPUID=1500
+	diff_is -t -J a b
+	jq_is '.[0].reasons[0]|[.mean_a, .mean_b, ."mean%", .p99_b, .count_b]' '[1,1.5,50,1.5,1]'
+}
+
+@test "diff: -t compares times of different clocks" {
+	snapshot a 1000000 CPUID=1000
+	snapshot b 2000000 CPUID=2000
+	diff_is -t -J a b
+	jq_is '.[0].reasons[0]|[.mean_a, .mean_b, ."mean%", ."p99%"]' '[1,1,0,0]'
+}
+
+@test "diff: a reason that only one file has" {
+	snapshot a CPUID=1000 HLT=5
+	snapshot b CPUID=1000 MSR_READ=7
+	diff_is -J a b
+	jq_is '.[0].reasons|map(.reason)|sort' '["CPUID","HLT","MSR_READ"]'
+	jq_is '.[0].reasons[]|select(.reason == "HLT")|[.count_a, .count_b // 0, .mean_a, .mean_b, ."mean%", .p99_b, ."p99%"]' \
+		'[1,0,5,null,null,null,null]'
+	jq_is '.[0].reasons[]|select(.reason == "MSR_READ")|[.count_a // 0, .count_b, ."count%", .mean_a, .mean_b, ."mean%", .p99_a]' \
+		'[0,1,null,null,7,null,null]'
+	# There is no percentage of nothing.
+	files diff --fail-above 0 a b
+	ok
+}
+
+@test "diff: only the given reasons" {
+	snapshot a CPUID=1000 HLT=5 MSR_READ=7
+	diff_is --csv a a HLT CPUID
+	same "$(tail -n +2 <<<"$output" | cut -d, -f1 | sort | xargs)" "CPUID HLT"
+	diff_is --csv a a MSR_READ MSR_READ
+	same "$(tail -n +2 <<<"$output")" "MSR_READ,1,1,0.00,7,7,0.00,7,7,0.00"
+}
+
+@test "diff: a reason that neither file has" {
+	snapshot a CPUID=1000
+	files diff a a HLT
+	fails 2 HLT
+	files diff a a CPUID cpuid
+	fails 2 cpuid
+	same "$output" ""
+}
+
+@test "--fail-above: above, below, equal" {
+	snapshot a CPUID=1000
+	snapshot b CPUID=1050
+	is_above 4.99%
+	is_above 4.9999
+	is_above 0
+	is_not_above 5
+	is_not_above 5%
+	is_not_above 5.0%
+	is_not_above 5.01%
+	is_not_above 100
+}
+
+@test "--fail-above: equal is not above, however the percentage is computed" {
+	local percent
+
+	# 107 / 100 and the like have no exact binary fraction.
+	for percent in 1 2 3 7 9 10 14 20 28 29 33 56 57 70 90 110; do
+		snapshot a CPUID=10000
+		snapshot b CPUID=$((10000 + 100 * percent))
+		is_not_above "$percent" || with "$percent%"
+		snapshot b CPUID=$((10000 + 100 * percent + 1))
+		is_above "$percent" || with "above $percent%"
+	done
+	none
+}
+
+@test "--fail-above: with decimals" {
+	snapshot a CPUID=1000
+	snapshot b CPUID=1001
+	is_above 0.09%
+	is_not_above 0.1%
+	is_not_above 0.11%
+}
+
+@test "--fail-above: the mean alone, the 99th percentile alone" {
+	# Means rise from 1000 to 1100, maxima are the same.
+	snapshot a CPUID='99x1000 1000000'
+	snapshot b CPUID='99x2000 1000000'
+	is_above 5
+	# One in a hundred: P99 from 1000 to 1500, the mean falls
+	snapshot a CPUID='1x2000 98x1000 2x1100'
+	snapshot b CPUID='80x10 18x100 3x5000'
+	files diff -J a b
+	ok
+	jq -e '.reasons[0]|."mean%" < 0 and ."p99%" > 10' <<<"$output"
+	is_above 5
+}
+
+@test "--fail-above: falls and counts do not matter" {
+	snapshot a CPUID='2x1000'
+	snapshot b CPUID='900x500'
+	is_not_above 0
+}
+
+@test "--fail-above: only of the given reasons" {
+	snapshot a CPUID=1000 HLT=1000
+	snapshot b CPUID=2000 HLT=1000
+	files diff --fail-above 5% a b HLT
+	ok
+	files diff --fail-above 5% a b HLT CPUID
+	fails 1 CPUID
+}
+
+@test "--fail-above: with each format, status 1" {
+	local format
+
+	snapshot a CPUID=1000
+	snapshot b CPUID=2000
+	for format in -J -r --csv -t; do
+		files diff "$format" --fail-above 5 a b
+		fails 1 CPUID || with "$format"
+		[[ $output == *CPUID* ]] || with "$format"
+	done
+	none
+}
+
+@test "diff: of another isa" {
+	snapshot a CPUID=1000
+	tree svm 1000000
+	exits cpuid cycles=1000
+	kes record b
+	ok
+	files diff a b
+	fails 7 vmx svm
+	same "$output" ""
+	files diff --fail-above 5 b a
+	fails 7 b
+}
+
+@test "diff: a recording is what happened between its first and last line" {
+	tree vmx 1000000
+	exits CPUID cycles='4x9000'
+	exits HLT cycles=50
+	kes record one
+	exits CPUID cycles='300 400 500 700'
+	kes record two
+	exits CPUID cycles='2x400'
+	exits MSR_READ cycles=100
+	kes record three
+	ok
+	cat one two three >b
+	snapshot a CPUID='475'
+	diff_is -J a b
+	# Extremes of an interval are not known: P99 is 512 + 512 * 0.94.  HLT did not
+	# occur in it.
+	jq_is '.[0].reasons|map(select(.count_b > 0)|[.reason, .count_b, .mean_b, .p99_b])|sort' \
+		'[["CPUID",6,450,993],["MSR_READ",1,100,127]]'
+	jq_is '.[0].reasons[]|select(.reason == "CPUID")|[.count_a, ."count%", .mean_a]' '[1,500,475]'
+	jq_is '.[0].reasons|map(.reason)|index("HLT")' null
+}
+
+@test "diff: a recording in which nothing happened" {
+	tree vmx 1000000
+	exits CPUID cycles=1000
+	kes record -i 0.01 -n 1 b
+	ok
+	diff_is --csv b b
+	same "${#lines[@]}" 1
+}
+
+@test "diff: a recording with a reset, status 5 and no output" {
+	tree vmx 1000000
+	exits CPUID cycles='4x9000'
+	kes record one
+	reset
+	exits CPUID cycles=9000
+	kes record two
+	cat one two >b
+	files diff one b
+	fails 5 b reset
+	same "$output" ""
+	files diff b one
+	fails 5 b reset
+	same "$output" ""
+
+	# At last there is more than at first, of which nothing went back.
+	exits CPUID cycles='9x9000'
+	kes record three
+	cat one two three >b
+	files diff one b
+	fails 5 b reset
+	same "$output" ""
+}
+
+@test "diff: a file with itself, from a pipe" {
+	snapshot a CPUID=1000
+	files diff --csv a <(cat a)
+	ok
+	same "${lines[1]}" "CPUID,1,1,0.00,1000,1000,0.00,1000,1000,0.00"
+}
+
+@test "diff: a mean of 0" {
+	snapshot a CPUID=0
+	snapshot b CPUID=100
+	files diff -J a a
+	ok
+	jq -e . <<<"$output"
+	files diff -J a b
+	ok
+	jq_is '.[0].reasons[0]|[.mean_a, .mean_b]' '[0,100]'
+	[[ $output != *inf* && $output != *nan* ]]
+}
+
+@test "diff: the largest numbers have exact sums" {
+	snapshot a CPUID=9007199254740993
+	snapshot b CPUID=9007199254740993
+	diff_is --csv a b
+	same "${lines[1]}" "CPUID,1,1,0.00,9007199254740993,9007199254740993,0.00,9007199254740993,9007199254740993,0.00"
+}

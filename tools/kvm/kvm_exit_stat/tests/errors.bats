@@ -1,0 +1,507 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# What must fail, with which status, and what the message must name
+
+load lib
+
+setup()
+{
+	prepare
+	sample
+}
+
+teardown()
+{
+	cleanup
+}
+
+# refuse NAMES ARG...: a usage error whose message has all of NAMES, regular
+# expressions
+refuse()
+{
+	local -a names
+
+	read -r -a names <<<"$1"
+	shift
+	kes "$@"
+	fails 2 "${names[@]}" || return 1
+	same "$output" ""
+}
+
+# The same on files of record
+refuse_files()
+{
+	local -a names
+
+	read -r -a names <<<"$1"
+	shift
+	files "$@"
+	fails 2 "${names[@]}" || return 1
+	same "$output" ""
+}
+
+# Either name of an option will do.
+I='(-i|--interval)' N='(-n|--intervals)' O='(-o|--output)' S='(-s|--sort)' T='(-t|--time)'
+J='(-J|--json)' R='(-r|--raw)'
+
+# bad FILE TEXT: the file with that text is an error that names it
+bad()
+{
+	local file=$STATS/$1 before args
+
+	before=$(<"$file")
+	printf %b "$2" >"$file"
+	for args in '' '--hist CPUID' --openmetrics 'record f'; do
+		# shellcheck disable=SC2086
+		kes $args
+		if ! fails '[378]' "${1##*/}" || ! same "$output" ""; then
+			with "$1 is '${2:0:80}'"
+		fi
+	done
+	[[ ! -e f ]]
+	printf '%s\n' "$before" >"$file"
+}
+
+@test "usage: unknown options and operands" {
+	refuse nope --nope
+	refuse Z -Z
+	refuse foo foo
+	refuse foo -t foo
+	refuse '' ''
+}
+
+@test "usage: options without their value" {
+	local option
+
+	for option in -i -n -o -s --vm --vcpu --hist --sysroot --fail-above; do
+		files "$option"
+		fails 2 "$option|'${option#-}'"
+	done
+	files --json=1
+	fails 2 'json|-J'
+}
+
+@test "usage: columns that do not exist" {
+	refuse NOPE -o REASON,NOPE
+	refuse NOPE -s NOPE
+	refuse "COUNTX" -o COUNTX
+	refuse "COUN" -o COUN
+	refuse '' -o ''
+	refuse '' -o REASON,
+	refuse '' -o ,REASON
+	refuse '' -s ''
+	refuse '' -s COUNT,TOTAL
+	refuse COUNT_A -o COUNT_A
+	refuse "${O}|column" -o "$(printf 'COUNT,%.0s' {1..10000})COUNT"
+}
+
+@test "usage: RATE without an interval" {
+	refuse "RATE interval" -o RATE
+	refuse "RATE interval" -s RATE
+}
+
+@test "usage: extremes of an interval, which nobody knows" {
+	local column
+
+	for column in MIN MAX AWAY_MIN AWAY_MAX; do
+		refuse "$column interval" -i 1 -o "REASON,$column"
+		refuse "$column interval" -i 1 -s "${column,,}"
+		refuse "$column interval" --top -o "$column"
+	done
+}
+
+@test "usage: values of -i" {
+	local value
+
+	for value in 0 0.0 0.009 0.0099999 -1 86400.1 86401 1e9 abc '' ' ' 1x 1s nan inf infinity \
+		0x1 1,5 1.2.3 . - + 99999999999999999999999999; do
+		refuse "$I" --interval="$value"
+	done
+	refuse "$I 86400" -i 86401
+	refuse "$I 0\.01" -i 0
+}
+
+@test "usage: values of -n" {
+	local value
+
+	for value in 0 -1 1.5 abc '' ' ' 1x 0x10 4294967296 18446744073709551617; do
+		refuse "$N" -i 1 --intervals="$value"
+	done
+	refuse "$N 4294967295" -i 1 -n 4294967296
+}
+
+@test "usage: values of --vm and --vcpu" {
+	local value
+
+	for value in abc '' - -5 5- 5-x 1-2-3 5-6/ ../5 '5 ' 0x5 . .. / \*; do
+		refuse --vm --vm="$value"
+	done
+	for value in abc '' -1 1.5 1x ../0 0/ 0x1 '1 '; do
+		refuse --vcpu --vm 5-6 --vcpu="$value"
+	done
+}
+
+@test "usage: what needs another option" {
+	refuse "$N $I" -n 1
+	refuse "--vcpu --vm" --vcpu 0
+	refuse --fail-above --fail-above 5
+}
+
+@test "usage: one format at a time" {
+	refuse "$J $R" -J -r
+	refuse "$J --csv" -J --csv
+	refuse "$R --csv" --csv -r
+	files diff -J --csv a b
+	fails 2 "$J" --csv
+}
+
+@test "usage: one mode at a time" {
+	refuse "--top --hist" --top --hist CPUID
+	refuse "--top --openmetrics" --top --openmetrics
+	refuse "--hist --openmetrics" --hist CPUID --openmetrics
+	refuse_files "--top record" record --top f
+	refuse_files "--top diff" diff --top a b
+	refuse_files "--top plot" plot --top a b.svg
+	refuse_files "--hist record" record --hist CPUID f
+	refuse_files "--hist diff" diff --hist CPUID a b
+	refuse_files "--openmetrics record" record --openmetrics f
+	refuse_files "--openmetrics diff" diff --openmetrics a b
+	refuse_files "--openmetrics plot" plot --openmetrics a b.svg
+}
+
+@test "usage: options that do not go with --top" {
+	refuse "--top $N" --top -n 1
+	refuse "--top $N" --top -i 1 -n 1
+	refuse "--top $J" --top -J
+	refuse "--top $R" --top -r
+	refuse "--top --csv" --top --csv
+	refuse "--top --fail-above" --top --fail-above 5
+}
+
+@test "usage: options that do not go with --hist" {
+	refuse "--hist $J" --hist CPUID -J
+	refuse "--hist $R" --hist CPUID -r
+	refuse "--hist --csv" --hist CPUID --csv
+	refuse "--hist $O" --hist CPUID -o COUNT
+	refuse "--hist $S" --hist CPUID -s COUNT
+	refuse "--hist --tax" --hist CPUID --tax
+	refuse "--hist --fail-above" --hist CPUID --fail-above 5
+	refuse "--hist|-i|interval $N" --hist CPUID -n 3
+}
+
+@test "usage: options that do not go with --openmetrics" {
+	refuse "--openmetrics $I" --openmetrics -i 1
+	refuse "--openmetrics $N" --openmetrics -n 1
+	refuse "--openmetrics $J" --openmetrics -J
+	refuse "--openmetrics $R" --openmetrics -r
+	refuse "--openmetrics --csv" --openmetrics --csv
+	refuse "--openmetrics $O" --openmetrics -o COUNT
+	refuse "--openmetrics $S" --openmetrics -s COUNT
+	refuse "--openmetrics $T" --openmetrics -t
+	refuse "--openmetrics --tax" --openmetrics --tax
+	refuse "--openmetrics --fail-above" --openmetrics --fail-above 5
+}
+
+@test "usage: options that do not go with record" {
+	refuse "record $J" record -J f
+	refuse "record $R" record -r f
+	refuse "record --csv" record --csv f
+	refuse "record $O" record -o COUNT f
+	refuse "record $S" record -s COUNT f
+	refuse "record $T" record -t f
+	refuse "record --tax" record --tax f
+	refuse "record --fail-above" record --fail-above 5 f
+	refuse "$N $I" record -n 3 f
+	[[ ! -e f ]]
+}
+
+@test "usage: options that do not go with diff" {
+	refuse_files "diff $I" diff -i 1 a b
+	refuse_files "diff $N" diff -n 1 a b
+	refuse_files "diff --tax" diff --tax a b
+	refuse_files "diff --vm" diff --vm 5 a b
+}
+
+@test "usage: options that do not go with plot" {
+	refuse_files "plot $I" plot -i 1 a b.svg
+	refuse_files "plot $N" plot -n 1 a b.svg
+	refuse_files "plot $J" plot -J a b.svg
+	refuse_files "plot $R" plot -r a b.svg
+	refuse_files "plot --csv" plot --csv a b.svg
+	refuse_files "plot $O" plot -o COUNT a b.svg
+	refuse_files "plot $S" plot -s COUNT a b.svg
+	refuse_files "plot --tax" plot --tax a b.svg
+	refuse_files "plot --vm" plot --vm 5 a b.svg
+	refuse_files "plot --fail-above" plot --fail-above 5 a b.svg
+}
+
+@test "usage: number of operands" {
+	refuse_files record record
+	refuse_files record record f g
+	refuse_files diff diff
+	refuse_files diff diff a
+	refuse_files plot plot
+	refuse_files plot plot a
+	refuse_files plot plot a b.svg c
+	kes record ''
+	fails '[28]'
+}
+
+@test "usage: values of --fail-above" {
+	local value
+
+	kes record a
+	ok
+	for value in abc '' % -1 -1% 5%% 5x '5 %' nan inf 0x5 1,5; do
+		refuse_files --fail-above diff --fail-above="$value" a a
+	done
+	for value in 0 0% 5 5% 2.5 2.5% 1000%; do
+		files diff --fail-above "$value" a a
+		ok
+	done
+}
+
+@test "usage: a reason that does not exist" {
+	refuse NOPE --hist NOPE
+	refuse '' --hist ''
+	refuse '' --hist ../isa
+	refuse '' --hist .
+	kes record a
+	refuse_files NOPE diff a a CPUID NOPE
+	refuse_files NOPE plot --hist NOPE a a.svg
+	[[ ! -e a.svg ]]
+}
+
+@test "usage: options and operands in any order" {
+	kes record f.json
+	ok
+	kes -i 0.01 record -n 1 g.json
+	ok
+	files --csv diff f.json f.json
+	ok
+	files diff f.json -t f.json CPUID --csv
+	ok
+	[[ $output == *CPUID* ]]
+	kes record -- -h
+	ok
+	[[ -s ./-h ]]
+}
+
+@test "usage: errors come before anything is read or written" {
+	refuse_files NOPE --sysroot /nonexistent -o NOPE
+	refuse_files "$N" --sysroot /nonexistent -n 1
+	refuse_files "record" --sysroot /nonexistent record -J f.json
+	[[ ! -e f.json ]]
+}
+
+@test "not there: no directory in sysfs" {
+	local args
+
+	mv "$STATS" "$STATS.unloaded"
+	for args in '' '-i 0.01' '--hist CPUID' --openmetrics --openmetrics=m.prom 'record f' --tax; do
+		# shellcheck disable=SC2086
+		kes $args
+		fails 3 kvm_exit_stats
+		same "$output" ""
+	done
+	[[ ! -e m.prom && ! -e f ]]
+	files --sysroot /nonexistent
+	fails 3 /nonexistent
+}
+
+@test "not there: tsc_khz is 0 where time is needed" {
+	put "$STATS/tsc_khz" 0
+	kes -t
+	fails 3 tsc_khz
+	kes --hist CPUID -t
+	fails 3 tsc_khz
+	kes --openmetrics
+	fails 3 tsc_khz
+	kes -t -i 0.01 -n 1
+	fails 3 tsc_khz
+
+	kes --csv
+	ok
+	[[ $output == *$'\nCPUID,4,'* ]]
+	kes --hist CPUID
+	ok
+	kes record f
+	ok
+	files diff f f
+	ok
+	files diff -t f f
+	fails 3
+}
+
+# Counters are for root, the switches and isa are for everybody.
+modes()
+{
+	chmod 0400 "$STATS"/total_* "$STATS"/guest_cycles "$STATS"/clock_warps "$STATS"/reasons/*/*
+	chmod 0644 "$STATS"/{enabled,away,per_vcpu,interval,isa,tsc_khz}
+	# The test's directory is that of bats, which is not for others.
+	chmod -R a+X "$ROOT"
+}
+
+# unprivileged ARG...: the same as another user
+unprivileged()
+{
+	local parent=$DIR
+
+	[[ $(id -u) -eq 0 ]] || skip "needs root to become another user"
+	need setpriv
+	while [[ $parent != / ]]; do
+		setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$parent" ||
+			chmod a+x "$parent" || skip "another user cannot enter $parent"
+		parent=${parent%/*}
+		parent=${parent:-/}
+	done
+	setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$TOOL" ||
+		skip "another user cannot run $TOOL"
+	run --separate-stderr timeout -k 5 "$LIMIT" \
+		setpriv --reuid=65534 --regid=65534 --clear-groups \
+		"$TOOL" --sysroot "$ROOT" "$@"
+}
+
+@test "no permission: another user" {
+	modes
+	unprivileged
+	fails 4 "$STATS" root
+	same "$output" ""
+	unprivileged -i 1
+	fails 4 "$STATS"
+	unprivileged --hist CPUID
+	fails 4 "$STATS"
+	unprivileged --openmetrics
+	fails 4 "$STATS"
+	unprivileged record "$DIR/f"
+	fails 4
+	[[ ! -e f ]]
+}
+
+@test "no permission: debugfs" {
+	exits CPUID in=123-11/0 cycles=5
+	modes
+	chmod 0700 "$ROOT/sys/kernel/debug"
+	unprivileged --vm 123
+	fails 4 debug
+	same "$output" ""
+}
+
+@test "no permission: files of record" {
+	kes record f
+	ok
+	chmod 0600 f
+	modes
+	unprivileged diff f f
+	fails '[2478]'
+	run --separate-stderr timeout "$LIMIT" setpriv --reuid=65534 --clear-groups \
+		"$TOOL" diff f f
+	fails '[478]' f
+}
+
+@test "malformed: one number" {
+	local text
+
+	for text in '' '\n' 'x\n' '-1\n' '1 2\n' '18446744073709551616\n' '99999999999999999999999\n' \
+		'1.5\n' '0x10\n' ' \n' '4x\n' '4\00005\n' '\0377\n'; do
+		bad reasons/CPUID/count "$text"
+	done
+	bad reasons/CPUID/cycles_total 'x\n'
+	bad reasons/CPUID/cycles_min '-1\n'
+	bad reasons/CPUID/away_preempted ''
+	bad guest_cycles 'x\n'
+	none
+}
+
+@test "malformed: histograms" {
+	local numbers text
+
+	printf -v numbers '0 %.0s' {1..30}
+	for text in '' '\n' "${numbers}4\n" "${numbers}0 0 4\n" "${numbers}0 x\n" "${numbers}0 -4\n" \
+		"${numbers}0 18446744073709551616\n" "${numbers}0 4 \n" "${numbers}0,4\n" \
+		"${numbers}0 4\n${numbers}0 4\n"; do
+		bad reasons/CPUID/cycles_hist "$text"
+	done
+	bad reasons/CPUID/away_hist "${numbers}0\n"
+	none
+}
+
+@test "malformed: a megabyte" {
+	bad reasons/CPUID/count "$(printf '7%.0s' {1..100000})"
+	bad reasons/CPUID/cycles_hist "$(printf '7 %.0s' {1..100000})"
+	none
+}
+
+@test "malformed: isa and tsc_khz" {
+	local text
+
+	for text in '' '\n' 'arm\n' 'vmx svm\n' 'VMX\n' 'vmx"\n' '\0377\n'; do
+		bad isa "$text"
+	done
+	for text in '' 'x\n' '-1\n' '18446744073709551616\n'; do
+		printf %b "$text" >"$STATS/tsc_khz"
+		kes -t
+		fails '[378]' tsc_khz
+	done
+	none
+}
+
+@test "malformed: a directory in place of a file, a file in place of one" {
+	rm "$STATS/reasons/CPUID/count"
+	mkdir "$STATS/reasons/CPUID/count"
+	kes
+	fails '[3678]' CPUID
+	rm -r "$STATS/reasons"
+	: >"$STATS/reasons"
+	kes
+	fails '[3678]' reasons
+}
+
+@test "malformed: a file is missing" {
+	rm "$STATS/reasons/CPUID/cycles_hist"
+	kes
+	fails '[3678]' cycles_hist
+}
+
+@test "malformed: a file that cannot be opened" {
+	# A symbolic link to itself
+	ln -sf count "$STATS/reasons/CPUID/count"
+	kes
+	fails '[3678]' CPUID/count
+}
+
+# full ARG...: run the tool with a full device as stdout
+full()
+{
+	# shellcheck disable=SC2016
+	run --separate-stderr timeout -k 5 "$LIMIT" sh -c 'exec "$@" >/dev/full' sh "$TOOL" "$@"
+}
+
+@test "write error: status 8 in every mode that writes to stdout" {
+	local args
+
+	kes record f
+	ok
+	for args in '' -J -r --csv --tax '-i 0.01 -n 1' '-i 0.01 -n 3 -J' '--hist CPUID' \
+		'--hist CPUID -i 0.01 -n 2' --openmetrics; do
+		# shellcheck disable=SC2086
+		full --sysroot "$ROOT" $args
+		fails 8 '[Nn]o space|writ' || {
+			echo "with '$args'"
+			return 1
+		}
+	done
+	for args in --help 'diff f f' 'diff -J f f' 'diff --csv f f' 'diff -r f f'; do
+		# shellcheck disable=SC2086
+		full $args
+		fails 8 '[Nn]o space|writ' || {
+			echo "with '$args'"
+			return 1
+		}
+	done
+}
+
+@test "write error: an interval that cannot be written ends -i" {
+	full --sysroot "$ROOT" -i 0.01
+	fails 8
+}

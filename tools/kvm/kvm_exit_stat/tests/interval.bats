@@ -1,0 +1,358 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# Tables of the intervals between two reads
+#
+# A test must know in which interval a change falls, however busy the machine is.  So
+# the tool is stopped while it sleeps, and goes on when all is changed.
+
+load lib
+
+setup()
+{
+	prepare
+	sample
+}
+
+teardown()
+{
+	cleanup
+}
+
+# go_on N: go on until N tables are printed, and stop again
+go_on()
+{
+	thaw
+	freeze "$1"
+}
+
+@test "-i: what happened in each interval, and nothing else" {
+	start -i 0.3 -n 4 -J -o REASON,COUNT,SHARE,TOTAL,AVG,P50,P99,P99.9,AWAY,AWAY_AVG,USER,KVM,TAX
+	freeze
+	exits CPUID cycles='300 400 500 700' away='1000 3000' user=1000 guest=12000
+	exits TRIPLE_FAULT cycles=100
+	go_on 1
+	exits HLT cycles=5000000000
+	go_on 2
+	# Nothing happens
+	go_on 3
+	exits CPUID cycles=0
+	thaw
+	finish
+	ok
+	jq_is '.[0].reasons' '[
+{"reason":"CPUID","count":4,"share":95,"total":1900,"avg":475,"p50":426,"p99":1003,"p99.9":1021,
+ "away":4000,"away_avg":2000,"user":1000,"kvm":3000,"tax":25},
+{"reason":"TRIPLE_FAULT","count":1,"share":5,"total":100,"avg":100,"p50":96,"p99":127,"p99.9":127,
+ "away":0,"away_avg":null,"user":0,"kvm":0,"tax":0}]'
+	# The maximum is not known, so the last bucket is its lower end.
+	jq_is '.[1].reasons|map([.reason,.total,.p50,."p99.9",.tax])' \
+		'[["HLT",5000000000,1073741824,1073741824,null]]'
+	jq_is '.[2].reasons' '[]'
+	jq_is '.[3].reasons|map([.reason,.count,.total,.p99])' '[["CPUID",1,0,0]]'
+	jq_is 'length' 4
+}
+
+@test "-i: default columns, title and table for each interval" {
+	start -i 0.2 -n 2
+	freeze
+	exits CPUID cycles='300 400 500 700'
+	go_on 1
+	exits HLT cycles='40 60'
+	thaw
+	finish
+	ok
+	same "$(grep -c '^REASON *COUNT *RATE *SHARE *TOTAL *AVG *P50 *P99 *P99.9$' <<<"$output")" 2
+	same "$(squeeze <<<"$output" | sed -n 's/^\(CPUID 4\) [0-9.]* /\1 /p')" \
+		"CPUID 4 100.0% 1900 475 426 1003 1021"
+	same "$(squeeze <<<"$output" | sed -n 's/^\(HLT 2\) [0-9.]* /\1 /p')" \
+		"HLT 2 100.0% 100 50 48 63 63"
+}
+
+@test "-i: RATE is of the time that really passed" {
+	local before=${EPOCHREALTIME/./} elapsed
+
+	start -i 0.5 -n 1 -J -o COUNT,RATE
+	freeze
+	exits CPUID cycles=1000x300
+	thaw
+	finish
+	ok
+	elapsed=$((${EPOCHREALTIME/./} - before))
+	# Not faster than in the interval, not slower than in all of the run; the
+	# former with some room for when the first read ends.
+	jq -e --argjson us "$elapsed" '.reasons[0]|
+		.count == 1000 and .rate <= 1000 / 0.4 and .rate >= 1000 / ($us / 1e6) - 0.1' \
+		<<<"$output"
+}
+
+@test "-i: a stopped tool gives one long interval, with its rate" {
+	start -i 0.2 -n 1 -J -o COUNT,RATE
+	freeze
+	exits CPUID cycles=1000x300
+	sleep 0.6
+	thaw
+	finish
+	ok
+	jq -e '.reasons[0]|.count == 1000 and .rate > 0 and .rate < 1000 / 0.5' <<<"$output"
+}
+
+@test "-i: each table is printed when its interval ends" {
+	start -i 0.2
+	poll has_tables 1
+	poll has_tables 3
+	kill -TERM "$PID"
+	finish
+	ok
+}
+
+@test "-i: --csv and --raw, one table each" {
+	local mode
+
+	for mode in --csv --raw; do
+		start -i 0.2 -n 2 "$mode" -o REASON,COUNT
+		freeze
+		exits CPUID cycles=5
+		go_on 1
+		exits HLT cycles=5
+		thaw
+		finish
+		ok
+		same "$(tr ' ' , <<<"$output" | sed '/^$/d')" "REASON,COUNT
+CPUID,1
+REASON,COUNT
+HLT,1"
+	done
+}
+
+@test "-i: --tax" {
+	start -i 0.2 -n 1 --tax -J
+	freeze
+	exits CPUID cycles=100 away=3000 blocked=1000 guest=7000
+	thaw
+	finish
+	ok
+	jq_is '.[0].reasons' '[{"reason":"CPUID","count":1,"tax":30,"kvm%":20,"user%":0,"blocked%":10,"preempted%":0}]'
+}
+
+@test "-i: --hist" {
+	start --hist CPUID -i 0.2 -n 2
+	poll asleep
+	kill -STOP "$PID"
+	poll in_state "$PID" T
+	exits CPUID cycles='2x300 700' away=2000
+	thaw
+	finish
+	ok
+	# In the sample there are three in this bucket already.
+	[[ $output =~ \[256,\ 512\)\ +2\ \| ]]
+	[[ $output =~ \[512,\ 1K\)\ +1\ \| ]]
+	[[ $output =~ \[1K,\ 2K\)\ +1\ \| ]]
+}
+
+@test "-i: totals beyond 2^53 have exact differences" {
+	exits CPUID cycles=9007199254740993 away=9223372036854000000
+	start -i 0.2 -n 1 -J -o COUNT,TOTAL,AWAY
+	freeze
+	exits CPUID cycles=1 away=3
+	thaw
+	finish
+	ok
+	jq_is '.[0].reasons' '[{"count":1,"total":1,"away":3}]'
+}
+
+@test "-i: an away time that comes later than its exit" {
+	start -i 0.2 -n 1 -J -o REASON,COUNT,AVG,P50,AWAY,AWAY_AVG
+	freeze
+	# The halted vCPU of the sample wakes up, and something else happens.
+	exits HLT away=20000
+	exits CPUID cycles=100
+	thaw
+	finish
+	ok
+	jq_is '.[0].reasons|map(select(.reason == "CPUID"))' \
+		'[{"reason":"CPUID","count":1,"avg":100,"p50":96,"away":0,"away_avg":null}]'
+}
+
+@test "-i: SIGINT, SIGTERM and SIGHUP end it in order" {
+	local signal
+
+	for signal in INT TERM HUP; do
+		start -i 60 -J
+		poll asleep
+		kill -"$signal" "$PID"
+		finish
+		ok
+		# Nothing, or a table of what there was until then
+		jq -es 'length <= 1' <<<"$output"
+	done
+}
+
+@test "-i: a signal leaves no half table" {
+	start -i 0.01 -J
+	poll has_tables 5
+	kill -INT "$PID"
+	finish
+	ok
+	jq -es 'length >= 5 and all(.[]; .reasons)' <<<"$output"
+}
+
+@test "-i: ends when nobody reads any more" {
+	# Dies of SIGPIPE, or says that writing failed
+	run bash -c "\"$TOOL\" --sysroot '$ROOT' -i 0.01 | head -n 1"
+	[[ $status -eq 0 ]]
+}
+
+@test "-i: a reset is left out with a message, the rest is done, status 5" {
+	start -i 0.2 -n 3 -J -o REASON,COUNT
+	freeze
+	exits CPUID cycles=5
+	go_on 1
+	reset
+	exits HLT cycles=5
+	# No table is printed of this interval.
+	thaw
+	poll grep -q reset "$DIR/err"
+	kill -STOP "$PID"
+	poll in_state "$PID" T
+	exits HLT cycles='6 7'
+	thaw
+	finish
+	fails 5 reset
+	jq_is 'map(.reasons)|.[0]' '[{"reason":"CPUID","count":1}]'
+	jq_is 'map(.reasons)|.[-1]' '[{"reason":"HLT","count":2}]'
+	jq_is 'length <= 2' true
+}
+
+# reset_shows COMMAND...: a reset of which that is the only trace
+reset_shows()
+{
+	sample
+	# Those that must not fall are far from it.
+	start -i 0.2 -n 1
+	freeze
+	"$@"
+	thaw
+	finish
+	fails 5 reset
+}
+
+set_file()
+{
+	put "$STATS/reasons/$1" "$2"
+}
+
+# The exits are so many more, but none of the shortest is among them.
+min_rises()
+{
+	exits CPUID cycles='9x600' away='9x1100'
+	set_file CPUID/cycles_min 600
+}
+
+away_min_rises()
+{
+	exits CPUID cycles='9x600' away='9x1100'
+	set_file CPUID/away_min 1100
+}
+
+max_falls()
+{
+	exits CPUID cycles='9x600' away='9x1100'
+	set_file CPUID/cycles_max 600
+}
+
+bucket_falls()
+{
+	exits CPUID cycles='9x600' away='9x1100'
+	set_file CPUID/cycles_hist "0 0 0 0 0 0 0 0 0 2 11$(printf ' 0%.0s' {1..21})"
+}
+
+guest_falls()
+{
+	exits CPUID cycles='9x600' away='9x1100'
+	put "$STATS/guest_cycles" 7
+}
+
+reason_is_gone()
+{
+	exits CPUID cycles='99x600' away='99x1100' guest=300000
+	local zeros file
+	zeros="0$(printf ' 0%.0s' {1..31})"
+	for file in "$STATS"/reasons/MSR_WRITE/*; do
+		case $file in
+		*/reason) ;;
+		*_hist) put "$file" "$zeros" ;;
+		*) put "$file" 0 ;;
+		esac
+	done
+}
+
+@test "-i: a reset shows in a minimum that rises" {
+	reset_shows min_rises
+	reset_shows away_min_rises
+}
+
+@test "-i: a reset shows in a maximum that falls" {
+	reset_shows max_falls
+}
+
+@test "-i: a reset shows in a bucket that falls" {
+	reset_shows bucket_falls
+}
+
+@test "-i: a reset shows in guest_cycles that fall" {
+	reset_shows guest_falls
+}
+
+@test "-i: a reset shows in a reason that has not occurred since" {
+	reset_shows reason_is_gone
+}
+
+@test "-i: a minimum of 0 after a warp is no reset" {
+	start -i 0.2 -n 1
+	freeze
+	exits CPUID cycles=0
+	exits EPT_MISCONFIG cycles=5
+	thaw
+	finish
+	ok
+}
+
+@test "-i: the module is unloaded between two reads, status 6" {
+	start -i 0.2 -J -o REASON,COUNT
+	freeze
+	exits CPUID cycles=5
+	go_on 1
+	mv "$STATS" "$STATS.unloaded"
+	thaw
+	finish
+	fails 6 kvm_exit_stats
+	jq_is 'map(.reasons)' '[[{"reason":"CPUID","count":1}]]'
+}
+
+@test "-i: the module is unloaded while its files are removed, status 6" {
+	start -i 0.2
+	freeze
+	# kobjects go one by one
+	rm -r "$STATS"/reasons/[E-U]*
+	rm "$STATS/isa" "$STATS/tsc_khz" "$STATS/total_exits"
+	thaw
+	finish
+	fails 6
+}
+
+@test "-i: intervals are counted in full" {
+	start -i 0.01 -n 20 -J
+	finish
+	ok
+	jq_is length 20
+}
+
+@test "-i: the least and the most that is allowed" {
+	kes -i 0.01 -n 1 -J
+	ok
+	start -i 86400 -n 4294967295
+	poll asleep
+	kill "$PID"
+	finish
+	ok
+}

@@ -1,0 +1,571 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Helpers of the tests of kvm_exit_stat.
+#
+# The tests need no KVM: they make directories like /sys/kernel/kvm_exit_stats and
+# /sys/kernel/debug/kvm, from single exits that a test lists, and point --sysroot
+# there.  So what the kernel would derive from the exits (sums, minima, histograms)
+# is computed here, apart from the tool.
+#
+# KVM_EXIT_STAT is the program under test, kvm_exit_stat from PATH by default.
+
+# Variables of this file are used by the tests, and bats sets others.
+# shellcheck disable=SC2034,SC2154
+
+bats_require_minimum_version 1.5.0
+
+# Seconds until a poll gives up; reached only if something is wrong.
+declare -g LIMIT=30
+
+prepare()
+{
+	export LC_ALL=C
+	unset COLUMNS
+
+	TOOL=$(command -v "${KVM_EXIT_STAT:-kvm_exit_stat}") || {
+		echo "no program ${KVM_EXIT_STAT:-kvm_exit_stat}: set KVM_EXIT_STAT" >&2
+		return 1
+	}
+	TOOL=$(realpath "$TOOL")
+
+	# Hundreds of small files for each test: a file system in memory is faster.
+	DIR=$(mktemp -d -p /dev/shm kvm_exit_stat.XXXXXX 2>/dev/null) || DIR=$BATS_TEST_TMPDIR
+	ROOT=$DIR/root
+	STATS=$ROOT/sys/kernel/kvm_exit_stats
+	DEBUGFS=$ROOT/sys/kernel/debug/kvm
+	background=() wrong=()
+	cd "$DIR" || return 1
+}
+
+# Ends what a failed test left running, and removes what all tests left.
+cleanup()
+{
+	local child
+
+	for child in "${background[@]}"; do
+		kill -KILL "$child" 2>/dev/null || :
+		wait "$child" 2>/dev/null || :
+	done
+	cd / && rm -rf "$DIR"
+}
+
+#
+# The tree
+#
+
+# Names as the kernel has them, too few to be complete.  Never all of them occur.
+declare -ga VMX=(
+	EXCEPTION_NMI EXTERNAL_INTERRUPT TRIPLE_FAULT INTERRUPT_WINDOW CPUID HLT
+	IO_INSTRUCTION MSR_READ MSR_WRITE CR_ACCESS EPT_VIOLATION EPT_MISCONFIG
+	PREEMPTION_TIMER UNKNOWN
+)
+declare -ga SVM=(cpuid hlt npf msr io write_cr4 PF_excp UNKNOWN)
+
+# tree ISA TSC_KHZ: statistics in which nothing has occurred yet
+make_tree()
+{
+	local name
+
+	declare -gA number=() lengths=()
+	declare -ga names
+	case $1 in
+	vmx) names=("${VMX[@]}") ;;
+	svm) names=("${SVM[@]}") ;;
+	esac
+
+	rm -rf "$ROOT"
+	mkdir -p "${names[@]/#/$STATS/reasons/}" "$DEBUGFS"
+	put "$STATS/isa" "$1"
+	put "$STATS/tsc_khz" "$2"
+	put "$STATS/enabled" 1
+	put "$STATS/away" 1
+	put "$STATS/per_vcpu" 1
+	put "$STATS/interval" 500
+	put "$STATS/clock_warps" 0
+	for name in "${names[@]}"; do
+		[[ $name = UNKNOWN ]] || put "$STATS/reasons/$name/reason" 1
+		show_reason "$name"
+	done
+	show_totals
+}
+
+# put FILE TEXT: the text and a newline.  A reader never sees an empty file unless
+# the text becomes shorter, which only a reset or a test of errors does.
+put()
+{
+	if ((${#2} >= ${lengths[$1]-0})); then
+		printf '%s\n' "$2" 1<>"$1"
+	else
+		printf '%s\n' "$2" >"$1"
+	fi
+	lengths[$1]=${#2}
+}
+
+# exits REASON [in=PID-FD/VCPU] [cycles=TIMES] [away=TIMES] [user=N] [blocked=N]
+# [preempted=N] [guest=N]: more exits, of the system, and of a VM and a vCPU.  TIMES
+# are cycles, each "T" or "NxT", e.g. "300 2x700".  There can be less away times.
+make_exits()
+{
+	local name=$1 in='' cycles='' away='' user=0 blocked=0 preempted=0 guest=0
+	local scope part vm
+
+	shift
+	local "$@"
+	for scope in system ${in:+"${in%/*}" "$in"}; do
+		add_times "$scope $name cycles" "$cycles"
+		add_times "$scope $name away" "$away"
+		for part in user blocked preempted guest; do
+			add "$scope $name $part" "${!part}"
+		done
+	done
+	show_reason "$name"
+	show_totals
+	if [[ $in ]]; then
+		vm=$DEBUGFS/${in%/*} vcpu=$DEBUGFS/${in%/*}/vcpu${in#*/}
+		[[ -d $vcpu ]] || mkdir -p "$vcpu"
+		put "$vm/exit_stats" "$(table "${in%/*}")"
+		put "$vcpu/exit_stats" "$(table "$in")"
+	fi
+}
+
+# What a write to the file "reset" does
+make_reset()
+{
+	local name table
+
+	number=()
+	for name in "${names[@]}"; do
+		show_reason "$name"
+	done
+	show_totals
+	for table in "$DEBUGFS"/*/exit_stats "$DEBUGFS"/*/vcpu*/exit_stats; do
+		[[ ! -e $table ]] || put "$table" "$(table empty)"
+	done
+}
+
+add()
+{
+	number[$1]=$((${number[$1]-0} + $2))
+}
+
+add_times()
+{
+	local key=$1 n time bucket
+
+	for time in $2; do
+		n=1
+		[[ $time != *x* ]] || n=${time%x*} time=${time#*x}
+		# The number of its bits
+		for ((bucket = 0; time >> bucket && bucket < 31; bucket++)); do :; done
+		add "$key $bucket" "$n"
+		add "$key n" "$n"
+		add "$key total" $((n * time))
+		if ((time < ${number[$key min]-$time + 1})); then
+			number[$key min]=$time
+		fi
+		if ((time > ${number[$key max]-0})); then
+			number[$key max]=$time
+		fi
+	done
+}
+
+# average KEY -> avg
+average()
+{
+	local n=${number[$1 n]-0}
+
+	avg=0
+	((n == 0)) || avg=$((${number[$1 total]} / n))
+}
+
+# numbers_of SCOPE REASON -> values, in the order of a table
+numbers_of()
+{
+	local kind field avg
+
+	values=("${number[$1 $2 cycles n]-0}")
+	for kind in cycles away; do
+		average "$1 $2 $kind"
+		values+=("${number[$1 $2 $kind total]-0}" "${number[$1 $2 $kind min]-0}"
+			 "$avg" "${number[$1 $2 $kind max]-0}")
+	done
+	for field in user blocked preempted; do
+		values+=("${number[$1 $2 $field]-0}")
+	done
+}
+
+declare -ga FIELDS=(
+	count cycles_total cycles_min cycles_avg cycles_max
+	away_total away_min away_avg away_max away_user away_blocked away_preempted
+)
+
+show_reason()
+{
+	local values i kind hist bucket
+
+	numbers_of system "$1"
+	for kind in cycles away; do
+		hist=
+		for ((bucket = 0; bucket < 32; bucket++)); do
+			hist+=" ${number[system $1 $kind $bucket]-0}"
+		done
+		put "$STATS/reasons/$1/${kind}_hist" "${hist# }"
+	done
+	# The count last, as if the exits were just being recorded
+	for ((i = ${#FIELDS[@]} - 1; i >= 0; i--)); do
+		put "$STATS/reasons/$1/${FIELDS[i]}" "${values[i]}"
+	done
+}
+
+# The totals grow after what they are a sum of.
+show_totals()
+{
+	local name count=0 cycles=0 guest=0
+
+	for name in "${names[@]}"; do
+		((count += ${number[system $name cycles n]-0})) || :
+		((cycles += ${number[system $name cycles total]-0})) || :
+		((guest += ${number[system $name guest]-0})) || :
+	done
+	put "$STATS/guest_cycles" "$guest"
+	put "$STATS/total_cycles" "$cycles"
+	put "$STATS/total_exits" "$count"
+}
+
+# table SCOPE: as in debugfs
+table()
+{
+	local scope=$1 name kind field bucket life=0 key value
+
+	for name in "${names[@]}"; do
+		for kind in cycles away; do
+			for field in n total {0..31}; do
+				key="$kind $field"
+				value=${number[$scope $name $key]-0}
+				((value == 0)) || add "$scope TOTAL $key" "$value"
+			done
+			((${number[$scope $name $kind n]-0})) || continue
+			key="$scope TOTAL $kind min" value=${number[$scope $name $kind min]}
+			((${number[$key]-$value} < value)) || number[$key]=$value
+			key="$scope TOTAL $kind max" value=${number[$scope $name $kind max]}
+			((${number[$key]-$value} > value)) || number[$key]=$value
+		done
+		for field in user blocked preempted guest; do
+			add "$scope TOTAL $field" "${number[$scope $name $field]-0}"
+		done
+	done
+	life=$((${number[$scope TOTAL guest]} + ${number[$scope TOTAL away total]-0}))
+
+	printf '%-22s' reason
+	printf ' %14s' "${FIELDS[@]}"
+	printf '   guest_cycles tax_percent  cycles_hist  away_hist\n'
+	for name in "${names[@]}" TOTAL; do
+		if [[ $name = TOTAL ]] || ((${number[$scope $name cycles n]-0})); then
+			row "$scope" "$name" "$life"
+		fi
+	done
+}
+
+row()
+{
+	local values tax=0 kind hist bucket
+
+	numbers_of "$1" "$2"
+	(($3 == 0)) || tax=$((${number[$1 $2 away total]-0} * 10000 / $3))
+	printf '%-22s' "$2"
+	printf ' %14s' "${values[@]}" "${number[$1 $2 guest]-0}"
+	printf ' %8d.%02d' $((tax / 100)) $((tax % 100))
+	for kind in cycles away; do
+		hist=
+		for ((bucket = 0; bucket < 32; bucket++)); do
+			((${number[$1 $2 $kind $bucket]-0} == 0)) ||
+				hist+=",$bucket:${number[$1 $2 $kind $bucket]}"
+		done
+		hist=${hist#,}
+		printf '  %s' "${hist:--}"
+	done
+	printf '\n'
+}
+
+# bats traces each command of a test, which makes the functions above 30 times as
+# slow: not of theirs.
+tree()
+{
+	local -
+	set +T
+	make_tree "$@"
+}
+
+exits()
+{
+	local -
+	set +T
+	make_exits "$@"
+}
+
+reset()
+{
+	local -
+	set +T
+	make_reset
+}
+
+# The data of most tests.  TOTAL of all reasons is 10000, guest_cycles and AWAY of
+# all reasons are 200000, for percentages to be plain.  A cycle is a nanosecond.
+sample()
+{
+	tree vmx 1000000
+	exits CPUID cycles='300 400 500 700' away='1000 1200 1300 1500' guest=100000
+	exits EPT_VIOLATION cycles='2x1000 3000' away='2000 4000 8000' \
+		user=5000 preempted=1000 guest=50000
+	exits IO_INSTRUCTION cycles=3000 away=21000 user=16000
+	# The second one is still halted.
+	exits HLT cycles='40 60' away=10000 blocked=9500
+	# The first instructions of a vCPU, which is in the guest no more
+	exits MSR_WRITE cycles=0
+}
+
+#
+# Runs
+#
+
+# kes ARG...: run the tool on the tree -> status, output, stderr
+kes()
+{
+	files --sysroot "$ROOT" "$@"
+}
+
+# files ARG...: run the tool on files of record
+files()
+{
+	run --separate-stderr timeout -k 5 "$LIMIT" "$TOOL" "$@"
+}
+
+# no_space ARG...: run the tool on the tree, where no file may grow -> status, and
+# stderr, with all output
+no_space()
+{
+	# Not by SIGXFSZ, but by an error
+	# shellcheck disable=SC2016
+	run bash -c 'trap "" XFSZ; ulimit -f 0; exec "$@" 2>&1' - "$TOOL" --sysroot "$ROOT" "$@"
+	stderr=$output
+}
+
+# from FILE -> output
+from()
+{
+	output=$(<"$1")
+}
+
+show_run()
+{
+	printf '%s: status %s\nstdout: %s\nstderr: %s\n' "$BATS_RUN_COMMAND" "$status" \
+		"${output:0:3000}" "${stderr:0:3000}"
+}
+
+# ok [ARG...]: status 0 and no message
+ok()
+{
+	if [[ $status -ne 0 || $stderr ]]; then
+		show_run
+		return 1
+	fi
+}
+
+# fails STATUS [REGEX...]: that status (a glob), and a message that has them all
+fails()
+{
+	local want=$1 line regex
+
+	# shellcheck disable=SC2053
+	if [[ $status != $want ]]; then
+		show_run
+		echo "status is not $want"
+		return 1
+	fi
+	shift
+	for regex in '^kvm_exit_stat: ' "$@"; do
+		if [[ ! $stderr =~ $regex ]]; then
+			show_run
+			echo "no message like '$regex'"
+			return 1
+		fi
+	done
+	while read -r line; do
+		[[ $line = 'kvm_exit_stat: '* ]] || {
+			show_run
+			echo "a line of the message has no name in front"
+			return 1
+		}
+	done <<<"$stderr"
+}
+
+# same ACTUAL EXPECTED
+same()
+{
+	if [[ $1 != "$2" ]]; then
+		[[ ! ${BATS_RUN_COMMAND-} ]] || show_run
+		diff <(printf '%s\n' "$2") <(printf '%s\n' "$1") | sed 's/^</expected: /; s/^>/got:      /'
+		return 1
+	fi
+}
+
+# jq_is FILTER JSON: what the filter makes of the output.  Numbers are compared as
+# such, the order of keys does not matter.
+jq_is()
+{
+	local got
+
+	got=$(jq -Scs "$1" <<<"$output") || {
+		show_run
+		return 1
+	}
+	same "$got" "$(jq -Scn "$2")"
+}
+
+# squeeze: runs of blanks become one, those around a line none
+squeeze()
+{
+	sed 's/  */ /g; s/^ //; s/ $//'
+}
+
+# body: the table of the output without its title
+body()
+{
+	sed 1,2d <<<"$output" | squeeze
+}
+
+# first_column: the reasons, in the order of the output, in one line
+first_column()
+{
+	body | awk 'NR > 1 { printf "%s%s", n++ ? " " : "", $1 }'
+}
+
+# quantile PERMILLE MIN MAX BUCKET:COUNT...: by the definition, in integers, i.e.
+# rounded down.  MIN is "" if the extremes are not known.
+quantile()
+{
+	local permille=$1 min=$2 max=$3 pair n=0 before=0 bucket count low value
+
+	shift 3
+	for pair in "$@"; do
+		n=$((n + ${pair#*:}))
+	done
+	for pair in "$@"; do
+		bucket=${pair%:*} count=${pair#*:}
+		(((before + count) * 1000 < n * permille)) || break
+		before=$((before + count))
+	done
+	case $bucket in
+	0) value=0 ;;
+	31) value=${max:-$((1 << 30))} ;;
+	*)
+		low=$((1 << (bucket - 1)))
+		value=$((low + low * (n * permille - before * 1000) / (count * 1000)))
+		;;
+	esac
+	if [[ $min ]]; then
+		((value >= min)) || value=$min
+		((value <= max)) || value=$max
+	fi
+	echo "$value"
+}
+
+# with WHAT: in a loop, after something failed, to go on, and fail at the end by none
+with()
+{
+	echo "^ with $*"
+	wrong+=("$*")
+}
+
+# none: nothing failed so far
+none()
+{
+	[[ ${#wrong[@]} -eq 0 ]] || {
+		echo "failed with:"
+		printf '  %s\n' "${wrong[@]}"
+		return 1
+	}
+}
+
+need()
+{
+	command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
+#
+# Runs in the background
+#
+
+# poll COMMAND...: until it succeeds
+poll()
+{
+	local end=$((SECONDS + LIMIT))
+
+	until "$@"; do
+		if ((SECONDS > end)); then
+			echo "not so after $LIMIT seconds: $*"
+			[[ ! -e $DIR/err ]] || sed 's/^/stderr: /' "$DIR/err"
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+# start ARG...: the tool on the tree in the background -> PID; output to files out
+# and err.  Without env, bash would have the tool ignore SIGINT.
+start()
+{
+	env --default-signal=INT,QUIT "$TOOL" --sysroot "$ROOT" "$@" \
+		>"$DIR/out" 2>"$DIR/err" </dev/null 3>&- &
+	PID=$!
+	background+=("$PID")
+}
+
+# in_state PID STATES: letters as in ps
+in_state()
+{
+	local line
+
+	read -r line 2>/dev/null <"/proc/$1/stat" || line=') X'
+	line=${line##*) }
+	[[ $2 == *"${line:0:1}"* ]]
+}
+
+# The tool sleeps between two reads, and nowhere else.
+asleep()
+{
+	in_state "$PID" SX
+}
+
+# has_tables N: that many tables were printed
+has_tables()
+{
+	(($(grep -c '^REASON\|"reasons"' "$DIR/out") >= $1))
+}
+
+# freeze [N]: stop the tool between two reads, after it printed N tables.  What the
+# test does then falls into the interval that follows.
+freeze()
+{
+	poll has_tables "${1:-0}"
+	poll asleep
+	kill -STOP "$PID"
+	poll in_state "$PID" TX
+}
+
+thaw()
+{
+	kill -CONT "$PID"
+}
+
+# finish: wait for its end -> status, output, stderr, as after kes
+finish()
+{
+	poll in_state "$PID" ZX
+	status=0
+	wait "$PID" || status=$?
+	output=$(<"$DIR/out")
+	stderr=$(<"$DIR/err")
+	BATS_RUN_COMMAND="kvm_exit_stat in the background"
+}

@@ -1,0 +1,323 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# Plots by gnuplot
+
+load lib
+
+setup()
+{
+	prepare
+	sample
+	mkdir files
+	cd files || return 1
+	kes record snapshot
+	ok
+	# So that its absence is tested where it is wanted only
+	[[ $BATS_TEST_DESCRIPTION == *'no gnuplot'* ]] || need gnuplot
+}
+
+teardown()
+{
+	cleanup
+}
+
+# recording FILE: two intervals
+recording()
+{
+	kes record one
+	exits CPUID cycles='300 400' away='1000 1200' guest=10000
+	kes record two
+	exits CPUID cycles=5000 away='6000' guest=10000
+	exits TRIPLE_FAULT cycles=50
+	kes record three
+	ok
+	cat one two three >"$1"
+	rm one two three
+}
+
+# is_svg FILE [WORD...]: well-formed, with these words in it
+is_svg()
+{
+	local word file=$1
+
+	shift
+	grep -q '<svg' "$file" || return 1
+	if command -v xmllint >/dev/null; then
+		xmllint --noout --nonet "$file" || return 1
+	elif command -v python3 >/dev/null; then
+		python3 -c 'import sys, xml.dom.minidom as x; x.parse(sys.argv[1])' "$file" || return 1
+	fi
+	for word in "$@"; do
+		grep -qF "$word" "$file" || {
+			echo "no '$word' in $file"
+			return 1
+		}
+	done
+}
+
+# is_png FILE: its signature, and its end
+is_png()
+{
+	same "$(head -c 8 "$1" | od -An -tx1)" " 89 50 4e 47 0d 0a 1a 0a"
+	same "$(tail -c 8 "$1" | head -c 4)" IEND
+}
+
+# alone FILE...: there are no others, e.g. no temporary ones
+alone()
+{
+	same "$(find . -mindepth 1 -printf '%P\n' | sort | xargs)" "$(printf '%s\n' "$@" | sort | xargs)"
+}
+
+# Of what gnuplot says itself, nothing is asked.
+no_space_plot()
+{
+	# shellcheck disable=SC2016
+	run bash -c 'trap "" XFSZ; ulimit -f 0; exec "$0" plot snapshot out.svg 2>&1' "$TOOL"
+	stderr=$(grep '^kvm_exit_stat: ' <<<"$output")
+}
+
+@test "plot: the exit tax of a snapshot" {
+	files plot snapshot out.svg
+	ok
+	same "$output" ""
+	alone snapshot out.svg
+	# A name with _ must not become a subscript.
+	is_svg out.svg EPT_VIOLATION IO_INSTRUCTION HLT CPUID vmx system
+	files plot snapshot out.png
+	ok
+	is_png out.png
+}
+
+@test "plot: the exit tax of a recording" {
+	recording rec
+	files plot rec out.svg
+	ok
+	is_svg out.svg CPUID vmx
+	files plot rec out.png
+	ok
+	is_png out.png
+	alone snapshot rec out.svg out.png
+}
+
+@test "plot: a recording as it is made" {
+	kes record -i 0.02 -n 3 rec
+	ok
+	files plot rec out.svg
+	# Nothing happened in it, so there may be nothing to plot.
+	[[ $status -eq 0 || ! -e out.svg ]]
+	[[ $status -eq 0 ]] || fails '[37]' rec
+}
+
+@test "plot --hist: of a snapshot" {
+	files plot --hist EPT_VIOLATION snapshot out.svg
+	ok
+	is_svg out.svg EPT_VIOLATION
+	files plot --hist CPUID snapshot out.png
+	ok
+	is_png out.png
+	alone snapshot out.svg out.png
+}
+
+@test "plot --hist: of a recording" {
+	recording rec
+	files plot rec out.svg --hist CPUID
+	ok
+	is_svg out.svg CPUID
+	files plot rec out.png --hist CPUID
+	ok
+	is_png out.png
+}
+
+@test "plot --hist: of a reason without away times" {
+	files plot --hist MSR_WRITE snapshot out.svg
+	ok
+	is_svg out.svg MSR_WRITE
+	recording rec
+	files plot --hist TRIPLE_FAULT rec out.svg
+	ok
+	is_svg out.svg TRIPLE_FAULT
+}
+
+@test "plot -t: times in place of cycles" {
+	local file
+
+	recording rec
+	for file in snapshot rec; do
+		files plot -t --hist CPUID "$file" out.svg
+		ok
+		is_svg out.svg 512ns
+	done
+	# The exit tax is no time: an error, or no difference.
+	files plot --time snapshot out.png
+	[[ $status -eq 2 ]] || is_png out.png
+}
+
+@test "plot: a snapshot without any time away" {
+	tree vmx 1000000
+	exits CPUID cycles=5
+	kes record one
+	files plot one out.svg
+	# There is no tax to plot, or one of 0.
+	[[ $status -ne 0 ]] || is_svg out.svg
+	[[ $status -eq 0 || ! -e out.svg ]]
+	# gnuplot's own messages do not belong there.
+	[[ -z $stderr || $stderr == 'kvm_exit_stat: '* ]]
+}
+
+@test "plot: more reasons than colors" {
+	local name
+
+	tree vmx 1000000
+	for name in "${VMX[@]}"; do
+		exits "$name" cycles=100 away="$((1000 + RANDOM))" guest=500
+	done
+	kes record all
+	files plot all out.svg
+	ok
+	is_svg out.svg
+	for name in "${VMX[@]}"; do
+		exits "$name" cycles=100 away="$((1000 + RANDOM))" guest=500
+	done
+	kes record more
+	cat all more >rec
+	files plot rec out.svg
+	ok
+	is_svg out.svg
+}
+
+@test "plot: the largest numbers" {
+	local max=18446744073709551615 file
+
+	tree vmx 1000000
+	exits HLT cycles=5 away=5
+	for file in cycles_total cycles_max away_total away_max; do
+		put "$STATS/reasons/HLT/$file" $max
+	done
+	put "$STATS/reasons/HLT/away_hist" "$(printf '0 %.0s' {1..31})1"
+	kes record one
+	ok
+	files plot one out.svg
+	ok
+	is_svg out.svg HLT
+	files plot -t --hist HLT one out.svg
+	ok
+	is_svg out.svg HLT
+}
+
+@test "plot: names of files that gnuplot could take for something else" {
+	local name
+
+	# shellcheck disable=SC2016
+	for name in "it's \"it\".svg" '$(touch x).svg' '-x.svg' '| touch x.svg' '%s {a b} \n.svg' ' .svg'; do
+		cp -- snapshot "$name.in"
+		files plot -- "$name.in" "$name"
+		ok || with "$name"
+		is_svg "./$name" CPUID || with "$name"
+		rm -- "./$name" "./$name.in"
+	done
+	alone snapshot
+	none
+}
+
+@test "plot: a reset in a recording is left out with a message, status 5" {
+	kes record one
+	exits CPUID cycles='300 400' away='1000 1200' guest=10000
+	kes record two
+	reset
+	exits HLT cycles=5 away=9 guest=10
+	kes record three
+	exits HLT cycles=5 away=9 guest=10
+	kes record four
+	cat one two three four >rec
+	files plot rec out.svg
+	fails 5 rec reset
+	is_svg out.svg CPUID HLT
+	rm out.svg
+	files plot --hist HLT rec out.svg
+	fails 5 rec reset
+	is_svg out.svg HLT
+}
+
+@test "plot: extensions" {
+	local name
+
+	for name in out out.gif out.svgz .png. svg out.SVG.txt out.svg/; do
+		files plot snapshot "$name"
+		fails 2 "$name|OUT|svg" || with "$name"
+	done
+	files plot snapshot out.pdf
+	fails 2 svg png
+	alone snapshot
+	none
+}
+
+@test "plot: no gnuplot in PATH, status 8" {
+	mkdir empty
+	run --separate-stderr env PATH="$PWD/empty" "$TOOL" plot snapshot out.svg
+	fails 8 gnuplot
+	alone empty snapshot
+
+	# An old one stays.
+	echo old >out.svg
+	run --separate-stderr env PATH="$PWD/empty" "$TOOL" plot snapshot out.svg
+	fails 8 gnuplot
+	same "$(<out.svg)" old
+	alone empty snapshot out.svg
+}
+
+# fake COMMAND: gnuplot does that
+fake()
+{
+	mkdir -p fake
+	printf '#!/bin/sh\n%s\n' "$1" >fake/gnuplot
+	chmod +x fake/gnuplot
+}
+
+@test "plot: gnuplot that fails, status 8" {
+	local does
+
+	for does in 'exit 1' 'kill -SEGV $$' 'cat >/dev/null; echo "<svg>"; exit 3'; do
+		fake "$does"
+		PATH=$PWD/fake:$PATH files plot snapshot out.svg
+		fails 8 gnuplot || with "$does"
+		alone fake fake/gnuplot snapshot || with "$does"
+	done
+	fake ''
+	chmod -x fake/gnuplot
+	run --separate-stderr env PATH="$PWD/fake" "$TOOL" plot snapshot out.svg
+	fails 8 gnuplot
+	none
+}
+
+@test "plot: gnuplot reads nothing of the user" {
+	# A file of settings in the home directory must not change what comes out.
+	mkdir home
+	echo 'this is no command of gnuplot' >home/.gnuplot
+	HOME=$PWD/home files plot snapshot out.svg
+	ok
+	is_svg out.svg CPUID
+}
+
+@test "plot: an output that cannot be written, status 8" {
+	files plot snapshot nowhere/out.svg
+	fails 8 nowhere/out.svg
+	mkdir out.svg
+	files plot snapshot out.svg
+	fails 8 out.svg
+	alone out.svg snapshot
+}
+
+@test "plot: a full disk leaves the old file, and no other" {
+	echo old >out.svg
+	no_space_plot
+	fails 8
+	same "$(<out.svg)" old
+	alone out.svg snapshot
+}
+
+@test "plot: a file that is none of record" {
+	echo x >bad
+	files plot bad out.svg
+	fails 7 bad
+	alone bad snapshot
+}

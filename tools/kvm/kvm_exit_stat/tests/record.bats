@@ -1,0 +1,522 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# Files of record: what is written, and what of them is refused
+
+load lib
+
+setup()
+{
+	prepare
+	sample
+	mkdir files
+	cd files || return 1
+}
+
+teardown()
+{
+	cleanup
+}
+
+# alone FILE: there is no other, e.g. no temporary one
+alone()
+{
+	same "$(ls -A)" "$1"
+}
+
+# is_refused FILE [REGEX]: by both that read such files
+is_refused()
+{
+	files diff good "$1"
+	fails 7 "${2-$1}" || return 1
+	same "$output" "" || return 1
+	files plot "$1" out.svg
+	fails 7 "${2-$1}" || return 1
+	[[ ! -e out.svg ]]
+}
+
+@test "record: a snapshot has all numbers of the reasons that occurred" {
+	kes record f.json
+	ok
+	same "$output" ""
+	alone f.json
+	same "$(wc -l <f.json)" 1
+	from f.json
+	jq_is '.[0]|del(.time, .uptime, .reasons)' \
+		'{"kvm_exit_stat":1,"isa":"vmx","tsc_khz":1000000,"scope":"system","guest_cycles":150000}'
+	jq_is '.[0].reasons|keys' '["CPUID","EPT_VIOLATION","HLT","IO_INSTRUCTION","MSR_WRITE"]'
+	jq_is '.[0].reasons.EPT_VIOLATION' '{"count":3,
+		"cycles":{"total":5000,"min":1000,"max":3000,
+			"hist":[0,0,0,0,0,0,0,0,0,0,2,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},
+		"away":{"total":14000,"min":2000,"max":8000,"user":5000,"blocked":0,"preempted":1000,
+			"hist":[0,0,0,0,0,0,0,0,0,0,0,1,1,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}}'
+	jq_is '.[0].reasons.MSR_WRITE|[.count, .cycles.hist[0], .away.total, .away.max]' '[1,1,0,0]'
+}
+
+@test "record: keys are in the order of the format" {
+	kes record f.json
+	ok
+	from f.json
+	jq_is '.[0]|keys_unsorted' \
+		'["kvm_exit_stat","time","uptime","isa","tsc_khz","scope","guest_cycles","reasons"]'
+	jq_is '.[0].reasons.HLT|keys_unsorted' '["count","cycles","away"]'
+}
+
+@test "record: time is UTC, uptime is since the boot, both with nanoseconds" {
+	local before after uptime
+
+	before=$(date +%s)
+	export TZ=UTC+7
+	kes record f.json
+	ok
+	after=$(date +%s)
+	read -r uptime _ </proc/uptime
+	jq -e --argjson before "$before" --argjson after "$after" --argjson uptime "$uptime" \
+		'.time >= $before and .time < $after + 1 and .uptime > 0 and .uptime <= $uptime + 0.01' f.json
+	grep -Eq '"time":[0-9]+\.[0-9]{9},"uptime":[0-9]+\.[0-9]{9},' f.json
+}
+
+@test "record: numbers of 64 bits round trip" {
+	local max=18446744073709551615 file
+
+	tree vmx 1000000
+	for file in count cycles_total cycles_max; do
+		put "$STATS/reasons/CPUID/$file" $max
+	done
+	put "$STATS/reasons/CPUID/cycles_hist" "0 $max$(printf ' 0%.0s' {1..30})"
+	put "$STATS/total_exits" $max
+	put "$STATS/guest_cycles" $max
+	kes record f.json
+	ok
+	grep -q "\"count\":$max,\"cycles\":{\"total\":$max,\"min\":0,\"max\":$max,\"hist\":\[0,$max,0," f.json
+	grep -q "\"guest_cycles\":$max," f.json
+	files diff --csv f.json f.json CPUID
+	ok
+	[[ ${lines[1]} == "CPUID,$max,$max,"* ]]
+}
+
+@test "record: nothing occurred yet" {
+	tree svm 0
+	kes record f.json
+	ok
+	from f.json
+	jq_is '.[0]|[.isa,.tsc_khz,.guest_cycles,.reasons]' '["svm",0,0,{}]'
+	files diff --csv f.json f.json
+	ok
+	same "${#lines[@]}" 1
+}
+
+@test "record: a file that is there is replaced" {
+	echo old >f.json
+	kes record f.json
+	ok
+	alone f.json
+	jq -e .kvm_exit_stat f.json
+}
+
+@test "record: the file gets the mode of any new file" {
+	umask 027
+	kes record f.json
+	ok
+	# The counters are for root: less than that is fine, too.
+	[[ $(stat -c %a f.json) == 6[04]0 ]]
+}
+
+@test "record: a symbolic link stays, what it points to is written" {
+	mkdir elsewhere
+	ln -s elsewhere/g.json f.json
+	: >elsewhere/g.json
+	kes record f.json
+	ok
+	[[ -L f.json ]]
+	jq -e .kvm_exit_stat elsewhere/g.json
+	same "$(ls -A elsewhere)" g.json
+}
+
+@test "record: a device or a FIFO is written to, and not replaced" {
+	kes record /dev/stdout
+	ok
+	jq -e .kvm_exit_stat <<<"$output"
+
+	mkfifo f
+	timeout "$LIMIT" cat f >copy 3>&- &
+	kes record f
+	ok
+	wait
+	[[ -p f ]]
+	jq -e .kvm_exit_stat copy
+}
+
+@test "record: a full device is an error, and not replaced" {
+	mknod full c 1 7 2>/dev/null || skip "needs root to make a device"
+	(: >full) 2>/dev/null || skip "devices do not work in $PWD"
+	kes record full
+	fails 8 full
+	[[ -c full ]]
+	alone full
+}
+
+@test "record: an operand that cannot be written, status 8" {
+	kes record nowhere/f.json
+	fails 8 nowhere/f.json
+	mkdir dir
+	kes record dir
+	fails 8 dir
+	kes record dir/
+	fails 8 dir
+	kes record "$(printf 'x%.0s' {1..300})"
+	fails 8
+	alone dir
+}
+
+@test "record: that fails to read leaves the old file, and no other" {
+	echo old >f.json
+	echo x >"$STATS/reasons/CPUID/count"
+	kes record f.json
+	fails '[378]' count
+	same "$(<f.json)" old
+	alone f.json
+	rm -r "$STATS"
+	kes record f.json
+	fails 3
+	same "$(<f.json)" old
+	alone f.json
+}
+
+@test "record: that fails to write leaves the old file, and no other" {
+	echo old >f.json
+	no_space record f.json
+	fails 8 f.json
+	same "$(<f.json)" old
+	alone f.json
+	no_space record -i 0.01 -n 3 f.json
+	fails 8 f.json
+	same "$(<f.json)" old
+	alone f.json
+	rm f.json
+	no_space record f.json
+	fails 8 f.json
+	alone ""
+}
+
+@test "record -i: a line at the beginning and after each interval" {
+	kes record -i 0.02 -n 3 f.json
+	ok
+	alone f.json
+	same "$(wc -l <f.json)" 4
+	jq -es 'length == 4 and all(.[]; .reasons.CPUID.count == 4)
+		and ([.[].uptime]|. == (.|unique)) and ([.[].time]|. == sort)
+		and .[3].uptime - .[0].uptime >= 0.055' f.json
+}
+
+@test "record -i: numbers since the reset in each line" {
+	start record -i 0.3 -n 2 f.json
+	freeze
+	exits CPUID cycles=100 away=200 guest=1000
+	exits TRIPLE_FAULT cycles=7
+	thaw
+	finish
+	ok
+	from f.json
+	jq_is 'map([.reasons.CPUID.count, .reasons.CPUID.cycles.total, .guest_cycles])' \
+		'[[4,1900,150000],[5,2000,151000],[5,2000,151000]]'
+	jq_is 'map(.reasons.TRIPLE_FAULT.count)' '[null,1,1]'
+}
+
+@test "record -i: the file appears at the end" {
+	start record -i 0.1 f.json
+	poll asleep
+	[[ ! -e f.json ]]
+	kill -INT "$PID"
+	finish
+	ok
+	alone f.json
+}
+
+@test "record -i: SIGINT, SIGTERM and SIGHUP end it in order, with whole lines" {
+	local signal
+
+	for signal in INT TERM HUP; do
+		rm -f f.json
+		start record -i 0.01 f.json
+		poll asleep
+		sleep 0.1
+		kill -"$signal" "$PID"
+		finish
+		ok
+		alone f.json
+		same "$(tail -c 1 f.json)" ""
+		jq -es 'length > 0 and all(.[]; .kvm_exit_stat == 1)' f.json
+		same "$(wc -l <f.json)" "$(jq -s length f.json)"
+		files diff f.json f.json
+		ok
+	done
+}
+
+@test "record -i: a signal in a long interval ends it at once" {
+	start record -i 86400 f.json
+	poll asleep
+	kill -TERM "$PID"
+	finish
+	ok
+	jq -es 'length >= 1' f.json
+}
+
+@test "record -i: SIGKILL leaves the old file" {
+	echo old >f.json
+	start record -i 0.01 f.json
+	poll asleep
+	kill -KILL "$PID"
+	finish
+	same "$(<f.json)" old
+}
+
+@test "record -i: a reset is recorded for those who read it" {
+	start record -i 0.3 -n 2 f.json
+	freeze
+	reset
+	exits CPUID cycles=5
+	thaw
+	finish
+	[[ $status -eq 0 || $status -eq 5 ]]
+	from f.json
+	jq_is 'map(.reasons.CPUID.count)' '[4,1,1]'
+	files diff f.json f.json
+	fails 5 f.json reset
+	same "$output" ""
+}
+
+@test "record -i: the module is unloaded, status 6" {
+	start record -i 0.2 f.json
+	freeze
+	mv "$STATS" "$STATS.unloaded"
+	thaw
+	finish
+	fails 6 kvm_exit_stats
+	# What was recorded until then may be there, or nothing.
+	[[ ! -e f.json ]] || jq -e .kvm_exit_stat f.json
+	[[ $(ls -A) == '' || $(ls -A) == f.json ]]
+}
+
+#
+# What is refused
+#
+
+# small FILE: a snapshot of few bytes
+small()
+{
+	local zeros
+
+	printf -v zeros ',0%.0s' {1..31}
+	printf '{"kvm_exit_stat":1,"time":1.5,"uptime":2.5,"isa":"svm","tsc_khz":9,"scope":"system","guest_cycles":7,"reasons":{"hlt":{"count":1,"cycles":{"total":0,"min":0,"max":0,"hist":[1%s]},"away":{"total":0,"min":0,"max":0,"user":0,"blocked":0,"preempted":0,"hist":[0%s]}}}}\n' \
+		"$zeros" "$zeros" >"$1"
+}
+
+# edit FILE FILTER: what jq makes of a good one
+edit()
+{
+	jq -c "$2" good >"$1"
+}
+
+@test "files: one written by hand is taken" {
+	small good
+	files diff --csv good good
+	ok
+	same "${lines[1]}" "hlt,1,1,0.00,0,0,0.00,0,0,0.00"
+}
+
+@test "files: other keys, order and blanks do not matter" {
+	small good
+	jq -cS '.more = {"x": [1, null]} | .reasons.hlt.comment = "none"' good |
+		sed 's/[:,]/& /g' >other
+	files diff good other
+	ok
+}
+
+@test "files: cut off at every byte" {
+	local size n
+
+	small good
+	size=$(stat -c %s good)
+	for ((n = 0; n < size - 1; n++)); do
+		head -c "$n" good >short
+		status=0
+		stderr=$("$TOOL" diff good short 2>&1 >out) || status=$?
+		if [[ $status -ne 7 || -s out || $stderr != 'kvm_exit_stat: '*short* ]]; then
+			echo "cut to $n of $size bytes: status $status, $stderr"
+			cat out
+			return 1
+		fi
+	done
+
+	# Only the last newline is missing: the same data, or an error.
+	head -c "$n" good >short
+	files diff --csv good good
+	local whole=$output
+	files diff --csv good short
+	[[ $status -eq 7 ]] || same "$output" "$whole"
+}
+
+@test "files: a recording that is cut off in its last line" {
+	local size
+
+	kes record -i 0.01 -n 2 good
+	ok
+	size=$(stat -c %s good)
+	head -c $((size - 20)) good >short
+	is_refused short 'short.*3'
+	head -c $((size / 2)) good >short
+	is_refused short
+}
+
+@test "files: not there, or not to be read" {
+	small good
+	files diff good missing
+	fails '[78]' missing
+	files diff missing good
+	fails '[78]' missing
+	files plot missing out.svg
+	fails '[78]' missing
+	mkdir dir
+	files diff good dir
+	fails '[78]' dir
+}
+
+@test "files: empty, blank, garbage" {
+	local text
+
+	small good
+	for text in '' '\n' ' \n' '\n\n\n' 'x\n' '{}\n' '[]\n' '1\n' 'null\n' '"x"\n' '{}' '}\n' '{"a":1\n' \
+		'\0377\0376\n' 'NaN\n' '\0000\n' '\0000\0000\0000' '{"kvm_exit_stat":1}\n'; do
+		printf %b "$text" >bad
+		is_refused bad || with "'$text'"
+	done
+	none
+}
+
+@test "files: more than an object in a line, or less than one" {
+	small good
+	{ tr -d '\n' <good; echo '{}'; } >bad
+	is_refused bad
+	{ tr -d '\n' <good; echo x; } >bad
+	is_refused bad
+	{ tr -d '\n' <good; cat good; } >bad
+	is_refused bad
+	{ cat good; echo; } >bad
+	is_refused bad
+	jq . good >bad
+	is_refused bad
+}
+
+@test "files: NUL bytes" {
+	local n
+
+	small good
+	for n in 1 5 100 300 440; do
+		{ head -c "$n" good; printf '\0'; tail -c +$((n + 1)) good; } >bad
+		is_refused bad || with "NUL after $n bytes"
+		{ head -c "$n" good; printf '\0'; tail -c +$((n + 2)) good; } >bad
+		is_refused bad || with "NUL at byte $n"
+	done
+	{ tr -d '\n' <good; printf '\0\n'; } >bad
+	is_refused bad
+	{ cat good; printf '\0'; } >bad
+	is_refused bad
+	none
+}
+
+@test "files: 10 MB of garbage" {
+	small good
+	head -c 10000000 /dev/urandom >bad
+	is_refused bad
+	head -c 10000000 /dev/zero >bad
+	is_refused bad
+	head -c 10000000 /dev/zero | tr '\0' '[' >bad
+	is_refused bad
+	head -c 10000000 /dev/zero | tr '\0' '7' >bad
+	is_refused bad
+	head -c 10000000 /dev/zero | tr '\0' '\n' >bad
+	is_refused bad
+	yes '{"a":' | head -c 10000000 | tr -d '\n' >bad
+	is_refused bad
+}
+
+@test "files: other versions" {
+	local version
+
+	small good
+	for version in 0 2 -1 '"1"' null true 1.5 18446744073709551617; do
+		edit bad ".kvm_exit_stat = $version"
+		is_refused bad || with "version $version"
+	done
+	edit bad 'del(.kvm_exit_stat)'
+	is_refused bad
+	sed 's/"kvm_exit_stat":1/"kvm_exit_stat":2/' good >bad
+	is_refused bad version
+	none
+}
+
+@test "files: keys that are missing" {
+	local key
+
+	small good
+	for key in isa tsc_khz scope guest_cycles reasons time uptime reasons.hlt.count \
+		reasons.hlt.cycles reasons.hlt.away reasons.hlt.cycles.total reasons.hlt.cycles.min \
+		reasons.hlt.cycles.max reasons.hlt.cycles.hist reasons.hlt.away.total \
+		reasons.hlt.away.user reasons.hlt.away.blocked reasons.hlt.away.preempted \
+		reasons.hlt.away.hist; do
+		edit bad "del(.$key)"
+		is_refused bad "bad.*(${key##*.}|hlt)" || with "no $key"
+	done
+	none
+}
+
+@test "files: wrong types and values" {
+	local change
+
+	small good
+	for change in '.isa = 1' '.isa = ""' '.isa = null' '.tsc_khz = "9"' \
+		'.tsc_khz = -1' '.tsc_khz = 1.5' '.scope = 1' '.scope = null' '.guest_cycles = "7"' \
+		'.guest_cycles = -7' '.reasons = []' '.reasons = 1' '.reasons = null' '.time = "x"' \
+		'.uptime = null' '.uptime = -1' '.reasons.hlt = 1' '.reasons.hlt = []' \
+		'.reasons.hlt.count = "1"' '.reasons.hlt.count = -1' '.reasons.hlt.count = 1.5' \
+		'.reasons.hlt.count = true' '.reasons.hlt.count = null' '.reasons.hlt.count = [1]' \
+		'.reasons.hlt.cycles = []' '.reasons.hlt.cycles.hist = {}' \
+		'.reasons.hlt.cycles.hist = 1' '.reasons.hlt.cycles.hist = []' \
+		'.reasons.hlt.cycles.hist += [0]' 'del(.reasons.hlt.cycles.hist[31])' \
+		'.reasons.hlt.cycles.hist[5] = "1"' '.reasons.hlt.cycles.hist[5] = -1' \
+		'.reasons.hlt.cycles.hist[5] = null' '.reasons.hlt.cycles.hist[31] = {}' \
+		'.reasons.hlt.away.hist[0] = []' '.reasons.hlt.away.user = -1' \
+		'.reasons.hlt.cycles.total = {}' '.reasons[""] = .reasons.hlt' \
+		'.reasons["a\nb"] = .reasons.hlt' '.reasons["a b"] = .reasons.hlt'; do
+		edit bad "$change"
+		is_refused bad || with "$change"
+	done
+	none
+}
+
+@test "files: numbers that do not fit" {
+	local number
+
+	small good
+	for number in 18446744073709551616 99999999999999999999999999 1e30 -9223372036854775809 00 01 +1 0x1 1e400; do
+		sed "s/\"count\":1/\"count\":$number/" good >bad
+		is_refused bad || with "$number"
+		sed "s/\"hist\":\[1/\"hist\":[$number/" good >bad
+		is_refused bad || with "$number in the histogram"
+	done
+	none
+}
+
+@test "files: a recording whose lines do not belong together" {
+	local change
+
+	small good
+	for change in '.isa = "vmx"' '.tsc_khz = 10' '.scope = "vm 1-2"' '.uptime = 2.4' '.uptime = 2.5'; do
+		{ cat good; jq -c ".uptime += 1 | $change" good; } >bad
+		if [[ $change == .uptime* ]]; then
+			{ cat good; jq -c "$change" good; } >bad
+		fi
+		is_refused bad || with "$change"
+	done
+	none
+}

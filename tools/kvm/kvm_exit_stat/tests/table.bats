@@ -1,0 +1,539 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# The table of what happened since the last reset
+
+load lib
+
+setup()
+{
+	prepare
+	sample
+}
+
+teardown()
+{
+	cleanup
+}
+
+# columns LIST [ARG...]: these columns of the sample, sorted by name
+columns()
+{
+	kes -s REASON -o "$@"
+	ok
+}
+
+@test "table: default columns, largest TOTAL first, only reasons that occurred" {
+	kes
+	ok
+	same "$(body)" "REASON COUNT SHARE TOTAL MIN AVG P50 P99 P99.9 MAX
+EPT_VIOLATION 3 50.0% 5000 1000 1666 1000 3000 3000 3000
+IO_INSTRUCTION 1 30.0% 3000 3000 3000 3000 3000 3000 3000
+CPUID 4 19.0% 1900 300 475 426 700 700 700
+HLT 2 1.0% 100 40 50 48 60 60 60
+MSR_WRITE 1 0.0% 0 0 0 0 0 0 0"
+}
+
+@test "table: a title, an empty line, then the table" {
+	run --keep-empty-lines --separate-stderr "$TOOL" --sysroot "$ROOT"
+	ok
+	[[ ${lines[0]} ]]
+	[[ -z ${lines[1]} ]]
+	[[ ${lines[2]} == REASON* ]]
+	[[ $output == *$'\n' ]]
+}
+
+@test "table: the columns of handling" {
+	columns reason,count,share,total,min,avg,p50,p99,p99.9,max
+	same "$(body | sed -n 2p)" "CPUID 4 19.0% 1900 300 475 426 700 700 700"
+}
+
+@test "table: the columns of away, of the times that there are" {
+	columns REASON,AWAY,AWAY_MIN,AWAY_AVG,AWAY_P50,AWAY_P99,AWAY_P99.9,AWAY_MAX --csv
+	same "$output" "REASON,AWAY,AWAY_MIN,AWAY_AVG,AWAY_P50,AWAY_P99,AWAY_P99.9,AWAY_MAX
+CPUID,5000,1000,1250,1365,1500,1500,1500
+EPT_VIOLATION,14000,2000,4666,3072,8000,8000,8000
+HLT,10000,10000,10000,10000,10000,10000,10000
+IO_INSTRUCTION,21000,21000,21000,21000,21000,21000,21000
+MSR_WRITE,0,,,,,,"
+}
+
+@test "table: the parts of away, KVM is what remains" {
+	columns REASON,KVM,USER,BLOCKED,PREEMPTED
+	same "$(body)" "REASON KVM USER BLOCKED PREEMPTED
+CPUID 5000 0 0 0
+EPT_VIOLATION 8000 5000 0 1000
+HLT 500 0 9500 0
+IO_INSTRUCTION 5000 16000 0 0
+MSR_WRITE 0 0 0 0"
+}
+
+@test "table: the exit tax and its parts are of guest_cycles and all AWAY" {
+	columns REASON,TAX,KVM%,USER%,BLOCKED%,PREEMPTED% --csv
+	same "$output" "REASON,TAX,KVM%,USER%,BLOCKED%,PREEMPTED%
+CPUID,2.50,2.50,0.00,0.00,0.00
+EPT_VIOLATION,7.00,4.00,2.50,0.00,0.50
+HLT,5.00,0.25,0.00,4.75,0.00
+IO_INSTRUCTION,10.50,2.50,8.00,0.00,0.00
+MSR_WRITE,0.00,0.00,0.00,0.00,0.00"
+}
+
+@test "table: --tax has its columns, largest TAX first" {
+	kes --tax
+	ok
+	same "$(body)" "REASON COUNT TAX KVM% USER% BLOCKED% PREEMPTED%
+IO_INSTRUCTION 1 10.5% 2.5% 8.0% 0.0% 0.0%
+EPT_VIOLATION 3 7.0% 4.0% 2.5% 0.0% 0.5%
+HLT 2 5.0% 0.2% 0.0% 4.8% 0.0%
+CPUID 4 2.5% 2.5% 0.0% 0.0% 0.0%
+MSR_WRITE 1 0.0% 0.0% 0.0% 0.0% 0.0%" ||
+		# Halves, 0.25 and 4.75, may be rounded either way.
+		[[ $(body) =~ HLT\ 2\ 5.0%\ 0.[23]%\ 0.0%\ 4.[78]%\ 0.0% ]]
+}
+
+@test "table: --tax sorts by another column with -s" {
+	kes --tax -s COUNT
+	ok
+	same "$(first_column)" "CPUID EPT_VIOLATION HLT IO_INSTRUCTION MSR_WRITE"
+}
+
+@test "table: without any time in the guest or away there is no tax" {
+	tree vmx 1000000
+	exits CPUID cycles=5
+	kes -J -o REASON,TAX,KVM%
+	ok
+	jq_is '.[0].reasons' '[{"reason":"CPUID","tax":null,"kvm%":null}]'
+}
+
+@test "table: without any handling time there is no share, or one of 0" {
+	tree vmx 1000000
+	exits CPUID cycles=0
+	kes -J -o REASON,SHARE
+	ok
+	jq_is '.[0].reasons[0].share // 0' 0
+}
+
+@test "-o: in the given order, any case, with the names as they are" {
+	kes -o max,Reason,P99.9,kvm%
+	ok
+	same "$(body | head -n 2)" "MAX REASON P99.9 KVM%
+3000 EPT_VIOLATION 3000 4.0%"
+}
+
+@test "-o: --output is the same, and all columns go at once" {
+	kes --output=REASON,COUNT,SHARE,TOTAL,MIN,AVG,P50,P99,P99.9,MAX,AWAY,AWAY_MIN,AWAY_AVG,AWAY_P50,AWAY_P99,AWAY_P99.9,AWAY_MAX,KVM,USER,BLOCKED,PREEMPTED,TAX,KVM%,USER%,BLOCKED%,PREEMPTED%
+	ok
+	same "$(body | sed -n 4p)" "CPUID 4 19.0% 1900 300 475 426 700 700 700 5000 1000 1250 1365 1500 1500 1500 5000 0 0 0 2.5% 2.5% 0.0% 0.0% 0.0%"
+}
+
+@test "-o: a narrow terminal cuts nothing" {
+	export COLUMNS=20
+	kes
+	ok
+	same "$(body | sed -n 3p)" "IO_INSTRUCTION 1 30.0% 3000 3000 3000 3000 3000 3000 3000"
+}
+
+@test "-s: numbers, the largest first" {
+	kes -s COUNT
+	ok
+	same "$(first_column)" "CPUID EPT_VIOLATION HLT IO_INSTRUCTION MSR_WRITE"
+	kes --sort=max
+	ok
+	same "$(first_column)" "EPT_VIOLATION IO_INSTRUCTION CPUID HLT MSR_WRITE"
+	kes -s AWAY
+	ok
+	same "$(first_column)" "IO_INSTRUCTION EPT_VIOLATION HLT CPUID MSR_WRITE"
+}
+
+@test "-s: REASON is by name" {
+	kes -s reason
+	ok
+	same "$(first_column)" "CPUID EPT_VIOLATION HLT IO_INSTRUCTION MSR_WRITE"
+}
+
+@test "-s: ties are by name, whatever the order of the directory" {
+	local name
+
+	tree vmx 1000000
+	for name in HLT UNKNOWN CPUID MSR_READ CR_ACCESS EPT_MISCONFIG; do
+		exits "$name" cycles=7
+	done
+	kes
+	ok
+	same "$(first_column)" "CPUID CR_ACCESS EPT_MISCONFIG HLT MSR_READ UNKNOWN"
+}
+
+@test "-s: numbers are compared as such, not as text" {
+	tree vmx 1000000
+	exits CPUID cycles=9
+	exits HLT cycles=10
+	exits MSR_READ cycles=100
+	kes
+	ok
+	same "$(first_column)" "MSR_READ HLT CPUID"
+}
+
+@test "-s: what is not known comes last" {
+	kes -s AWAY_AVG -o REASON
+	ok
+	same "$(first_column)" "IO_INSTRUCTION HLT EPT_VIOLATION CPUID MSR_WRITE"
+}
+
+@test "-s: percentages that differ in a digit that is not shown" {
+	tree vmx 1000000
+	exits CPUID cycles=1000000000
+	exits HLT cycles=1000000001
+	kes -s SHARE
+	ok
+	same "$(first_column)" "HLT CPUID"
+}
+
+@test "-s: by a column that is not shown" {
+	kes -o REASON -s USER
+	ok
+	same "$(first_column)" "IO_INSTRUCTION EPT_VIOLATION CPUID HLT MSR_WRITE"
+}
+
+@test "-t: microseconds with three decimals" {
+	columns reason,count,share,total,min,avg,p50,max,away,user,tax -t
+	same "$(body | sed -n 2,3p)" "CPUID 4 19.0% 1.900 0.300 0.475 0.426 0.700 5.000 0.000 2.5%
+EPT_VIOLATION 3 50.0% 5.000 1.000 1.666 1.000 3.000 14.000 5.000 7.0%" ||
+		# The average need not be rounded to a cycle first.
+		[[ $(body) == *"EPT_VIOLATION 3 50.0% 5.000 1.000 1.667 "* ]]
+}
+
+@test "-t: by tsc_khz, and the same as --time" {
+	tree vmx 40006
+	exits EPT_VIOLATION cycles=357155 away=4000600
+	kes --time -J -o REASON,TOTAL,MAX,AWAY
+	ok
+	# 357155 * 1000 / 40006 = 8927.5358...
+	jq_is '.[0].reasons' '[{"reason":"EPT_VIOLATION","total":8927.536,"max":8927.536,"away":100000}]'
+}
+
+@test "-t: hours are no problem" {
+	tree vmx 3000000
+	exits HLT cycles=54000000000000
+	kes -t -J -o TOTAL
+	ok
+	jq_is '.[0].reasons' '[{"total":18000000000}]'
+}
+
+@test "-J: one document, numbers are numbers, what is not known is null" {
+	kes -J -s REASON -o REASON,COUNT,SHARE,P99.9,AWAY,AWAY_AVG,KVM%
+	ok
+	jq_is . '[{"reasons":[
+{"reason":"CPUID","count":4,"share":19,"p99.9":700,"away":5000,"away_avg":1250,"kvm%":2.5},
+{"reason":"EPT_VIOLATION","count":3,"share":50,"p99.9":3000,"away":14000,"away_avg":4666,"kvm%":4},
+{"reason":"HLT","count":2,"share":1,"p99.9":60,"away":10000,"away_avg":10000,"kvm%":0.25},
+{"reason":"IO_INSTRUCTION","count":1,"share":30,"p99.9":3000,"away":21000,"away_avg":21000,"kvm%":2.5},
+{"reason":"MSR_WRITE","count":1,"share":0,"p99.9":0,"away":0,"away_avg":null,"kvm%":0}]}]'
+}
+
+@test "-J: the default columns, and those of --tax" {
+	kes -J
+	ok
+	jq_is '.[0].reasons[0]|keys_unsorted' \
+		'["reason","count","share","total","min","avg","p50","p99","p99.9","max"]'
+	kes --json --tax
+	ok
+	jq_is '.[0].reasons[0]' '{"reason":"IO_INSTRUCTION","count":1,"tax":10.5,"kvm%":2.5,
+		"user%":8,"blocked%":0,"preempted%":0}'
+}
+
+@test "-J -t: times are numbers, too" {
+	kes -J -t -o REASON,TOTAL,AVG -s REASON
+	ok
+	jq_is '.[0].reasons[0]' '{"reason":"CPUID","total":1.9,"avg":0.475}'
+}
+
+@test "-r: a header and words, no title" {
+	kes -r -o REASON,COUNT,SHARE,TOTAL
+	ok
+	same "$output" "REASON COUNT SHARE TOTAL
+EPT_VIOLATION 3 50.00 5000
+IO_INSTRUCTION 1 30.00 3000
+CPUID 4 19.00 1900
+HLT 2 1.00 100
+MSR_WRITE 1 0.00 0"
+}
+
+@test "--csv: a header and commas, no title" {
+	kes --csv
+	ok
+	same "$output" "REASON,COUNT,SHARE,TOTAL,MIN,AVG,P50,P99,P99.9,MAX
+EPT_VIOLATION,3,50.00,5000,1000,1666,1000,3000,3000,3000
+IO_INSTRUCTION,1,30.00,3000,3000,3000,3000,3000,3000,3000
+CPUID,4,19.00,1900,300,475,426,700,700,700
+HLT,2,1.00,100,40,50,48,60,60,60
+MSR_WRITE,1,0.00,0,0,0,0,0,0,0"
+}
+
+@test "--raw is -r" {
+	kes -r
+	ok
+	same "$("$TOOL" --sysroot "$ROOT" --raw)" "$output"
+}
+
+@test "a locale with decimal commas changes no number" {
+	need localedef
+	mkdir locales
+	localedef -i de_DE -f UTF-8 locales/de_DE.UTF-8 2>/dev/null || skip "there is no locale de_DE"
+	export LOCPATH=$PWD/locales LC_ALL=de_DE.UTF-8
+	[[ $(env printf '%.1f' 1,5 2>/dev/null) = 1,5 ]] || skip "locale de_DE does not work"
+
+	kes -J -t -o REASON,SHARE,AVG -s REASON
+	ok
+	jq_is '.[0].reasons[0]' '{"reason":"CPUID","share":19,"avg":0.475}'
+	kes -i 0.01 -n 1
+	ok
+	kes record f.json
+	ok
+	jq -e '.time > 1e9' f.json
+	kes --openmetrics
+	ok
+	[[ $output != *[0-9],[0-9]* ]]
+}
+
+@test "percentiles: each bucket by itself" {
+	local bucket time
+
+	tree vmx 1000000
+	for bucket in 0 1 2 3 10 20 30 31; do
+		time=$((bucket ? 1 << (bucket - 1) : 0))
+		reset
+		exits CPUID cycles="4x$time"
+		kes -r -o P50,P99,P99.9
+		ok
+		# All times are the same, and the extremes say so.
+		same "${lines[1]}" "$time $time $time"
+	done
+}
+
+@test "percentiles: linear within a bucket, over several buckets" {
+	local min=3 max=1500000
+
+	tree vmx 1000000
+	exits CPUID cycles="3 7x10 20x100 50x1000 600x5000 300x20000 20x100000 2x$max"
+	kes -r -o P50,P99,P99.9,MIN,MAX
+	ok
+	# Bit lengths of the times above
+	set -- 2:1 4:7 7:20 10:50 13:600 15:300 17:20 21:2
+	same "${lines[1]}" "$(quantile 500 $min $max "$@") $(quantile 990 $min $max "$@") $(quantile 999 $min $max "$@") $min $max"
+}
+
+@test "percentiles: at the edge between two buckets" {
+	tree vmx 1000000
+	# Half of the times are below 512.
+	exits CPUID cycles='50x300 50x900'
+	kes -r -o P50
+	ok
+	same "${lines[1]}" 512
+}
+
+@test "percentiles: random histograms by the definition" {
+	local i bucket n buckets times name want=
+
+	RANDOM=1
+	tree vmx 1000000
+	for ((i = 0; i < 12; i++)); do
+		name=${VMX[i]} times='' buckets=()
+		for ((bucket = RANDOM % 4; bucket < 31; bucket += 1 + RANDOM % 9)); do
+			n=$((1 + RANDOM % (RANDOM % 2 ? 5 : 3000)))
+			times+=" ${n}x$((bucket ? 1 << (bucket - 1) : 0))"
+			buckets+=("$bucket:$n")
+		done
+		exits "$name" cycles="$times" away="$times"
+		put "$STATS/reasons/$name/cycles_min" 0
+		put "$STATS/reasons/$name/cycles_max" 2000000000
+		put "$STATS/reasons/$name/away_min" 0
+		put "$STATS/reasons/$name/away_max" 2000000000
+		want+="$name"
+		for n in 500 990 999 500 990 999; do
+			want+=" $(quantile "$n" 0 2000000000 "${buckets[@]}")"
+		done
+		want+=$'\n'
+	done
+	kes -r -o REASON,P50,P99,P99.9,AWAY_P50,AWAY_P99,AWAY_P99.9
+	ok
+	same "$(tail -n +2 <<<"$output" | sort)" "$(sort <<<"${want%$'\n'}")"
+}
+
+@test "percentiles: one exit" {
+	tree vmx 1000000
+	exits CPUID cycles=700 away=1300
+	kes -r -o MIN,P50,P99,P99.9,MAX,AWAY_P50,AWAY_P99.9
+	ok
+	same "${lines[1]}" "700 700 700 700 700 1300 1300"
+}
+
+@test "percentiles: bucket 0 is 0" {
+	tree vmx 1000000
+	exits CPUID cycles='3x0 1000'
+	kes -r -o MIN,P50,P99
+	ok
+	# 1000 is in bucket [512, 1024): 512 + 512 * 0.96, and at most 1000
+	same "${lines[1]}" "0 0 1000"
+}
+
+@test "percentiles: the last bucket is the maximum" {
+	tree vmx 1000000
+	exits CPUID cycles='100 1073741824 2x1099511627776'
+	kes -r -o P50,P99,P99.9,MAX
+	ok
+	same "${lines[1]}" "1099511627776 1099511627776 1099511627776 1099511627776"
+}
+
+@test "percentiles: never below the minimum or above the maximum" {
+	tree vmx 1000000
+	exits CPUID cycles='1000 1001 1002'
+	exits HLT cycles='513 514 515'
+	kes -r -s REASON -o MIN,P50,P99,MAX
+	ok
+	same "${lines[1]}" "1000 1000 1002 1002"
+	same "${lines[2]}" "513 515 515 515"
+}
+
+@test "64 bits: sums beyond 2^53 are exact" {
+	tree vmx 1000000
+	exits CPUID cycles=9007199254740993 away=9223372036854775807 user=9007199254740995
+	kes -r -o COUNT,TOTAL,MIN,AVG,P50,MAX,AWAY,AWAY_AVG,KVM,USER
+	ok
+	same "${lines[1]}" "1 9007199254740993 9007199254740993 9007199254740993 9007199254740993 9007199254740993 9223372036854775807 9223372036854775807 9214364837600034812 9007199254740995"
+	kes -J -o TOTAL
+	ok
+	[[ $output =~ :\ *9007199254740993[^0-9] ]]
+}
+
+# Numbers that bash has not
+extremes()
+{
+	local reason=$STATS/reasons/CPUID max=18446744073709551615 file
+
+	tree vmx 1000000
+	for file in count cycles_total cycles_max away_total away_max away_user; do
+		put "$reason/$file" $max
+	done
+	put "$reason/cycles_min" 1
+	put "$reason/cycles_avg" 1
+	put "$reason/cycles_hist" "0 $max$(printf ' 0%.0s' {1..30})"
+	put "$reason/away_hist" "$(printf '0 %.0s' {1..31})$max"
+	put "$reason/away_min" 1073741824
+	put "$STATS/total_exits" $max
+	put "$STATS/total_cycles" $max
+	put "$STATS/guest_cycles" 0
+}
+
+@test "64 bits: the largest number" {
+	local max=18446744073709551615
+
+	extremes
+	kes -r -o COUNT,TOTAL,MIN,AVG,MAX,AWAY,AWAY_AVG,AWAY_MAX,USER,KVM,SHARE,TAX,USER%,KVM%
+	ok
+	same "${lines[1]}" "$max $max 1 1 $max $max 1 $max $max 0 100.00 100.00 100.00 0.00"
+	kes -J
+	ok
+	[[ $output =~ \"count\":\ *$max, ]]
+	kes
+	ok
+	kes --hist CPUID
+	ok
+	kes --openmetrics
+	ok
+}
+
+@test "64 bits: percentiles of the largest counts" {
+	local max=18446744073709551615 half=9223372036854775807
+
+	extremes
+	kes -r -o P50,P99.9,AWAY_P50,AWAY_P99.9
+	ok
+	same "${lines[1]}" "1 1 $max $max"
+
+	put "$STATS/reasons/CPUID/cycles_hist" "$half 0 0 0 0 0 0 $half$(printf ' 0%.0s' {1..24})"
+	put "$STATS/reasons/CPUID/cycles_min" 0
+	kes -r -o P50,P99
+	ok
+	# Half of the times are 0.  P99 is 64 + 64 * 0.98.
+	same "${lines[1]}" "0 126"
+}
+
+@test "64 bits: more times than fit make no mess" {
+	extremes
+	put "$STATS/reasons/CPUID/cycles_hist" "$(printf '18446744073709551615 %.0s' {1..31})18446744073709551615"
+	kes
+	[[ $status -lt 9 ]]
+	kes --hist CPUID
+	[[ $status -lt 9 ]]
+	kes --openmetrics
+	[[ $status -lt 9 ]]
+}
+
+@test "64 bits: parts that exceed AWAY do not wrap" {
+	tree vmx 1000000
+	# Files are read one after the other, so a part can be ahead of the sum.
+	exits CPUID cycles=10 away=100 user=90 preempted=20 guest=900
+	kes -r -o KVM,KVM%
+	ok
+	same "${lines[1]}" "0 0.00"
+}
+
+@test "nothing occurred yet: tables without lines" {
+	tree vmx 1000000
+	kes
+	ok
+	[[ $output ]]
+	kes --tax
+	ok
+	kes -J
+	ok
+	jq_is . '[{"reasons":[]}]'
+	kes --csv
+	ok
+	same "$output" "REASON,COUNT,SHARE,TOTAL,MIN,AVG,P50,P99,P99.9,MAX"
+	kes -r -o REASON,COUNT
+	ok
+	same "$output" "REASON COUNT"
+}
+
+@test "SVM has names in lower case" {
+	tree svm 1000000
+	exits npf cycles=1000
+	exits PF_excp cycles=2000
+	exits UNKNOWN cycles=10
+	kes --csv -o REASON,COUNT
+	ok
+	same "$output" "REASON,COUNT
+PF_excp,1
+npf,1
+UNKNOWN,1"
+}
+
+@test "the switches do not change what was recorded so far" {
+	kes --csv
+	ok
+	local before=$output
+	put "$STATS/enabled" 0
+	put "$STATS/away" 0
+	kes --csv
+	ok
+	same "$output" "$before"
+}
+
+@test "--help: all options, all columns" {
+	local word
+
+	files --help
+	ok
+	for word in --interval --intervals --output --sort --time --json --raw --csv --tax --vm \
+		--vcpu --sysroot --fail-above --help --top --hist --openmetrics record diff plot \
+		REASON COUNT RATE SHARE TOTAL MIN AVG P50 P99 P99.9 MAX AWAY AWAY_MIN AWAY_AVG \
+		AWAY_P50 AWAY_P99 AWAY_P99.9 AWAY_MAX KVM USER BLOCKED PREEMPTED TAX KVM% USER% \
+		BLOCKED% PREEMPTED%; do
+		grep -qwFe "$word" <<<"$output" || {
+			show_run
+			echo "no $word"
+			return 1
+		}
+	done
+	same "$("$TOOL" -h)" "$output"
+}

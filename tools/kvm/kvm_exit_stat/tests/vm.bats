@@ -1,0 +1,311 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# Tables of VMs and vCPUs, from debugfs
+
+load lib
+
+setup()
+{
+	prepare
+	tree vmx 1000000
+	exits CPUID in=123-11/0 cycles='300 400' away='1000 1200' guest=10000
+	exits CPUID in=123-11/1 cycles='500 700' away='1300 1500' guest=20000
+	exits HLT in=123-11/1 cycles=50 away=5000 blocked=4000
+	exits EPT_VIOLATION in=2345-9/0 cycles='2x1000 3000' away='2000 4000 8000' user=5000 preempted=1000
+}
+
+teardown()
+{
+	cleanup
+}
+
+# edit SED...: the table of the VM
+edit()
+{
+	sed -i "$@" "$DEBUGFS/123-11/exit_stats"
+}
+
+# is_malformed WHAT: the table that was changed, which is TABLE again then
+is_malformed()
+{
+	kes --vm 123
+	fails '[378]' exit_stats || with "$1"
+	same "$output" "" || with "$1"
+	printf '%s\n' "$TABLE" >"$DEBUGFS/123-11/exit_stats"
+}
+
+@test "--vm: the sum over its vCPUs, and no other VM" {
+	kes --vm 123-11 --csv
+	ok
+	same "$output" "REASON,COUNT,SHARE,TOTAL,MIN,AVG,P50,P99,P99.9,MAX
+CPUID,4,97.44,1900,300,475,426,700,700,700
+HLT,1,2.56,50,50,50,50,50,50,50"
+	kes --vm 2345-9 --csv -o REASON,COUNT,KVM,USER,BLOCKED,PREEMPTED
+	ok
+	same "${lines[1]}" "EPT_VIOLATION,3,8000,5000,0,1000"
+}
+
+@test "--vm: PID alone, of a process with one VM" {
+	kes --vm 123 --csv -o REASON,COUNT
+	ok
+	same "$output" "REASON,COUNT
+CPUID,4
+HLT,1"
+}
+
+@test "--vm: a PID is not the beginning of another" {
+	kes --vm 12
+	fails 3 '--vm 12'
+	kes --vm 23
+	fails 3
+	kes --vm 123-1
+	fails 3 123-1
+}
+
+@test "--vm: a PID with two VMs" {
+	exits CPUID in=123-15/0 cycles=5
+	kes --vm 123
+	fails '[23]' 123-11 123-15
+	same "$output" ""
+	kes --vm 123-15 --csv -o COUNT
+	ok
+	same "${lines[1]}" 1
+}
+
+@test "--vcpu: one of them" {
+	kes --vm 123 --vcpu 0 --csv -o REASON,COUNT,TOTAL,AWAY_AVG
+	ok
+	same "$output" "REASON,COUNT,TOTAL,AWAY_AVG
+CPUID,2,700,1100"
+	kes --vcpu 1 --vm 123-11 --csv -o REASON,COUNT,TOTAL,BLOCKED
+	ok
+	same "$output" "REASON,COUNT,TOTAL,BLOCKED
+CPUID,2,1200,0
+HLT,1,50,4000"
+}
+
+@test "--vm: the exit tax is of the life of that VM, or that vCPU" {
+	# Of the VM 30000 in the guest and 10000 away, of vCPU 1 20000 and 7800
+	kes --vm 123 --tax --csv
+	ok
+	same "$output" "REASON,COUNT,TAX,KVM%,USER%,BLOCKED%,PREEMPTED%
+CPUID,4,12.50,12.50,0.00,0.00,0.00
+HLT,1,12.50,2.50,0.00,10.00,0.00"
+	kes --vm 123 --vcpu 0 --tax --csv
+	ok
+	# 2200 / 12200
+	same "${lines[1]}" "CPUID,2,18.03,18.03,0.00,0.00,0.00"
+}
+
+@test "--vm: numbers are those of the system if there is one VM" {
+	local system
+
+	tree vmx 1000000
+	exits CPUID in=7-5/0 cycles='0 1 300 5000000000' away='9 900 90000' user=10 guest=5
+	exits HLT in=7-5/1 cycles='20x77' away='20x99' blocked=100
+	set -- --csv -o REASON,COUNT,SHARE,TOTAL,MIN,AVG,P50,P99,P99.9,MAX,AWAY,AWAY_MIN,AWAY_AVG,AWAY_P50,AWAY_P99,AWAY_MAX,KVM,USER,BLOCKED,PREEMPTED,TAX
+	kes "$@"
+	ok
+	system=$output
+	kes "$@" --vm 7
+	ok
+	same "$output" "$system"
+}
+
+@test "--vm: with -t, -J, --hist" {
+	kes --vm 123 -t -J -o REASON,TOTAL
+	ok
+	jq_is '.[0].reasons' '[{"reason":"CPUID","total":1.9},{"reason":"HLT","total":0.05}]'
+	kes --vm 123 --vcpu 0 --hist CPUID
+	ok
+	[[ $output =~ \[256,\ 512\)\ +2\ \| ]]
+}
+
+@test "--vm --hist: a reason that did not occur in it" {
+	kes --vm 123 --hist EPT_VIOLATION
+	ok
+	[[ $output != *@* ]]
+}
+
+@test "--vm: record has its scope" {
+	kes record --vm 123 f
+	ok
+	from f
+	jq_is '.[0]|[.scope, .guest_cycles, (.reasons|keys)]' '["vm 123-11",30000,["CPUID","HLT"]]'
+	kes record --vm 123-11 --vcpu 1 f
+	ok
+	from f
+	jq_is '.[0]|[.scope, .guest_cycles, .reasons.CPUID.cycles.total]' '["vm 123-11 vcpu 1",20000,1200]'
+}
+
+@test "--vm: an empty table" {
+	reset
+	kes --vm 123 --csv
+	ok
+	same "${#lines[@]}" 1
+	kes --vm 123
+	ok
+}
+
+@test "--vm -i: an interval, and a reset" {
+	start --vm 123 -i 0.2 -n 2 -J -o REASON,COUNT,TOTAL,USER
+	freeze
+	exits CPUID in=123-11/0 cycles='9x100' away='9x200' user=500
+	exits EPT_VIOLATION in=2345-9/0 cycles=5
+	thaw
+	freeze 1
+	reset
+	thaw
+	finish
+	fails 5 reset
+	jq_is '.[0].reasons' '[{"reason":"CPUID","count":9,"total":900,"user":500}]'
+}
+
+@test "--vm -i: the VM goes, status 6" {
+	start --vm 123 -i 0.2
+	freeze
+	rm -r "$DEBUGFS/123-11"
+	thaw
+	finish
+	fails 6
+}
+
+@test "--vcpu -i: the VM goes, status 6" {
+	start --vm 123 --vcpu 1 -i 0.2 -J
+	freeze
+	rm -r "$DEBUGFS/123-11"
+	thaw
+	finish
+	fails 6
+}
+
+@test "--vm -i: the module goes, status 6" {
+	start --vm 123 -i 0.2
+	freeze
+	mv "$ROOT/sys/kernel" "$ROOT/sys/gone"
+	thaw
+	finish
+	fails 6
+}
+
+@test "--vm: not there" {
+	kes --vm 999
+	fails 3 999
+	kes --vm 123-12
+	fails 3 123-12
+	rm "$DEBUGFS/123-11/exit_stats"
+	kes --vm 123
+	fails 3 123
+	rm -r "$DEBUGFS"
+	kes --vm 123
+	fails 3 debug
+	rm -r "$ROOT/sys/kernel/debug"
+	kes --vm 123
+	fails 3 debug
+}
+
+@test "--vcpu: not there" {
+	kes --vm 123 --vcpu 2
+	fails 3 '--vcpu|vCPU' 2
+	# One that was created while per_vcpu was 0 has no table.
+	mkdir "$DEBUGFS/123-11/vcpu5"
+	kes --vm 123 --vcpu 5
+	fails 3 '--vcpu|vCPU' 5
+}
+
+@test "--vm: without the vendor module" {
+	mv "$STATS" "$STATS.unloaded"
+	kes --vm 123
+	fails 3 kvm_exit_stats
+}
+
+@test "--vm: other files of debugfs do not matter" {
+	echo 5 >"$DEBUGFS/exits"
+	echo 5 >"$DEBUGFS/123-11/exits"
+	mkdir "$DEBUGFS/123" "$DEBUGFS/x-123-11"
+	kes --vm 123 --csv -o COUNT
+	# A directory "123" is none of a VM, but nobody says so.
+	[[ $status -eq 0 || $status -eq 2 ]]
+	rmdir "$DEBUGFS/123"
+	kes --vm 123 --csv -o COUNT
+	ok
+	same "${lines[1]}" 4
+}
+
+@test "debugfs: columns are found by name" {
+	# Tables in debugfs are no ABI.
+	awk '{ print $2, "more", $1, $17, $16, $14, $13, $12, $11, $10, $9, $8, $7, $6, $5, $4, $3 }' \
+		"$DEBUGFS/123-11/exit_stats" >table
+	sed '1s/more/new_column/' table >"$DEBUGFS/123-11/exit_stats"
+	kes --vm 123 --csv -o REASON,COUNT,P99,AWAY,TAX
+	ok
+	same "$output" "REASON,COUNT,P99,AWAY,TAX
+CPUID,4,700,5000,12.50
+HLT,1,50,5000,12.50"
+}
+
+@test "debugfs: tables that are malformed" {
+	TABLE=$(<"$DEBUGFS/123-11/exit_stats")
+
+	: >"$DEBUGFS/123-11/exit_stats"
+	is_malformed "nothing"
+	edit 2,\$d
+	is_malformed "a head only"
+	edit 1d
+	is_malformed "no head"
+	edit /TOTAL/d
+	is_malformed "no TOTAL"
+	edit '2s/ 4 / x /'
+	is_malformed "no number"
+	edit '2s/ 4 / -4 /'
+	is_malformed "a negative number"
+	edit '2s/ 4 / 18446744073709551616 /'
+	is_malformed "a number that does not fit"
+	edit '2s/  9:3,10:1//'
+	is_malformed "a column less"
+	edit '2s/9:3,10:1/9:3,32:1/'
+	is_malformed "bucket 32"
+	edit '2s/9:3,10:1/9:3,10/'
+	is_malformed "a bucket without a count"
+	edit '2s/9:3,10:1/9:3,/'
+	is_malformed "a comma at the end"
+	edit '2s/9:3,10:1/9:-3/'
+	is_malformed "a negative bucket"
+	edit '2s/9:3,10:1//'
+	is_malformed "no histogram"
+	edit '1s/cycles_hist/hist/'
+	is_malformed "a column that is missing"
+	edit '2s/.*/CPUID/'
+	is_malformed "a name only"
+	edit '3s/.*//'
+	is_malformed "an empty line"
+	head -c 300000 /dev/urandom >"$DEBUGFS/123-11/exit_stats"
+	is_malformed "garbage"
+	head -c 300000 /dev/zero >"$DEBUGFS/123-11/exit_stats"
+	is_malformed "NUL bytes"
+	kes --vm 123
+	ok
+	none
+}
+
+@test "debugfs: a table that is cut off" {
+	local size n
+
+	TABLE=$(<"$DEBUGFS/123-11/exit_stats")
+	size=$((${#TABLE} + 1))
+	# The last line is not used but for guest_cycles, in front of these.
+	for ((n = size - 60; n > 0; n -= 29)); do
+		truncate -s "$n" "$DEBUGFS/123-11/exit_stats"
+		is_malformed "$n of $size bytes"
+	done
+	none
+}
+
+@test "debugfs: the largest numbers" {
+	local max=18446744073709551615
+
+	edit "2s/ 4 /$max /; 2s/ 1900 / $max /; 2s/9:3,10:1/9:$max/"
+	kes --vm 123 --csv -o COUNT,TOTAL
+	ok
+	same "${lines[1]}" "$max,$max"
+}
