@@ -12,7 +12,8 @@ packages=(
 	# the tool
 	libsmartcols-dev libncurses-dev libjson-c-dev pkg-config
 	# tests of the tool
-	bats tmux jq curl gnuplot-nox libxml2-utils bash-completion clang libclang-rt-14-dev
+	bats tmux jq curl gnuplot-nox libxml2-utils bash-completion locales procps
+	clang libclang-rt-14-dev
 	# checks
 	shellcheck mandoc
 )

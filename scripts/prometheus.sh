@@ -31,9 +31,13 @@ done
 
 cleanup()
 {
+	local pid
+
 	# Bash has a word on each that is killed
 	exec 2>/dev/null
-	jobs -p | xargs -r kill -KILL || true
+	for pid in $(jobs -p); do
+		kill -KILL "$pid" || true
+	done
 	wait
 	rm -rf "$tmp"
 }
@@ -138,7 +142,8 @@ serve()
 	local name=$1 path=$2 pid
 	shift 2
 
-	"$@" --web.listen-address=127.0.0.1:0 >"$tmp/$name.log" 2>&1 &
+	: >"$tmp/$name.log"
+	"$@" --web.listen-address=127.0.0.1:0 >>"$tmp/$name.log" 2>&1 &
 	pid=$!
 	while kill -0 "$pid" 2>/dev/null && ((SECONDS < patience)); do
 		address=$(sed -n 's/.*msg="Listening on".* address=\(127[0-9.:]*\).*/\1/p' \
@@ -223,8 +228,8 @@ series_of_text()
 series_of_server()
 {
 	query '{__name__=~"kvm_exit_.*"}' "$lines"'
-		.[] | line(.metric.__name__; .metric | del(.__name__, .job, .instance); .value[1])' |
-		sort
+		.[] | line(.metric.__name__; .metric | del(.__name__, .job, .instance);
+			.value[1])' | sort
 }
 
 # Nothing missing, nothing more, and the values are equal

@@ -98,6 +98,7 @@ done
 scenario amd-bochs fastpath
 
 tests=$top/tools/kvm/kvm_exit_stat/tests
+export PROMTOOL=$build/prometheus/usr/bin/promtool
 KVM_EXIT_STAT=$tool suite tool bats --formatter tap "$tests"
 KVM_EXIT_STAT=$build/tools-sanitized/kvm_exit_stat \
 	suite "tool sanitized" bats --formatter tap "$tests"

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include <linux/build_bug.h>
+#include <linux/kernel.h>
+
 #include "column.h"
 
 void format_value(char text[VALUE_LEN], enum kind kind, const struct value *value,
@@ -161,13 +164,11 @@ static const struct column all_columns[] = {
 	  OF(preempted) },
 };
 
-#define NR_COLUMNS	(sizeof(all_columns) / sizeof(all_columns[0]))
-
-_Static_assert(NR_COLUMNS < MAX_SELECTED, "all columns can be selected");
+static_assert(ARRAY_SIZE(all_columns) < MAX_SELECTED, "all columns can be selected");
 
 static enum status find_column(const struct column **column, const char *name, bool interval)
 {
-	for (size_t i = 0; i < NR_COLUMNS; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(all_columns); i++) {
 		*column = &all_columns[i];
 		if (strcasecmp((*column)->name, name))
 			continue;
@@ -198,7 +199,8 @@ enum status select_columns(struct selection *selection, const char *list, const 
 		status = find_column(&column, name, interval);
 		for (size_t i = 0; !status && i < selection->nr; i++) {
 			if (selection->columns[i] == column)
-				status = fail(STATUS_USAGE, "column %s is named twice", column->name);
+				status = fail(STATUS_USAGE, "column %s is named twice",
+					      column->name);
 		}
 		selection->columns[selection->nr] = column;
 		selection->nr += !status;
@@ -294,7 +296,7 @@ void print_columns(void)
 	};
 
 	printf("Columns:\n");
-	for (size_t i = 0; i < NR_COLUMNS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(all_columns); i++)
 		printf("  %-12s%s%s\n", all_columns[i].name, all_columns[i].help,
 		       when[all_columns[i].when]);
 }

@@ -2,6 +2,8 @@
 #ifndef KVM_EXIT_STAT_ERROR_H
 #define KVM_EXIT_STAT_ERROR_H
 
+#include <linux/compiler.h>
+
 /* The exit status, also what a function that can fail returns; see the man page. */
 enum status {
 	STATUS_OK,
@@ -19,8 +21,7 @@ enum status {
  * Keep a message for the user, and return @status.  It is shown by
  * print_error(), i.e. when the terminal is fit for it.
  */
-__attribute__((format(printf, 2, 3)))
-enum status fail(enum status status, const char *format, ...);
+enum status fail(enum status status, const char *format, ...) __printf(2, 3);
 
 const char *last_error(void);
 

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/kernel.h>
+
 #include "diff.h"
 #include "hist.h"
 #include "openmetrics.h"
@@ -92,8 +94,6 @@ static const struct {
 };
 
 static const char short_options[] = ":i:n:o:s:tJrh";
-
-#define NR_OPTIONS	(sizeof(all_options) / sizeof(all_options[0]))
 
 static const char usage[] =
 	"Usage:\n"
@@ -282,10 +282,10 @@ static enum status refuse_option(int result, int key, const char *text)
 
 static enum status parse_options(struct options *options, int argc, char *argv[], int *given)
 {
-	struct option long_options[NR_OPTIONS + 1] = {};
+	struct option long_options[ARRAY_SIZE(all_options) + 1] = {};
 	int key, index;
 
-	for (size_t i = 0; i < NR_OPTIONS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++)
 		long_options[i] = (struct option){
 			.name = all_options[i].name,
 			.has_arg = all_options[i].argument,
@@ -301,7 +301,7 @@ static enum status parse_options(struct options *options, int argc, char *argv[]
 		status = set_option(options, key, optarg);
 		if (status)
 			return status;
-		for (size_t i = 0; i < NR_OPTIONS; i++) {
+		for (size_t i = 0; i < ARRAY_SIZE(all_options); i++) {
 			if (all_options[i].key == key)
 				*given |= 1 << i;
 		}
@@ -322,7 +322,7 @@ static enum status parse_operands(struct options *options, char *operands[], siz
 		{ PLOT, 2, 2, "FILE OUT" },
 	};
 
-	for (size_t i = 0; nr && i < 3; i++) {
+	for (size_t i = 0; nr && i < ARRAY_SIZE(commands); i++) {
 		enum status status;
 
 		if (strcmp(operands[0], mode_name(commands[i].mode)))
@@ -347,7 +347,7 @@ static enum status parse_operands(struct options *options, char *operands[], siz
 
 static enum status check_options(const struct options *options, int given)
 {
-	for (size_t i = 0; i < NR_OPTIONS; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++) {
 		if ((given & 1 << i) && !(all_options[i].modes & options->mode))
 			return fail(STATUS_USAGE, "--%s does not go together with %s",
 				    all_options[i].name, mode_name(options->mode));
@@ -419,7 +419,7 @@ static void block_signals(sigset_t *signals)
 	static const int ends[] = { SIGHUP, SIGINT, SIGTERM };
 
 	sigemptyset(signals);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		if (!is_ignored(ends[i]))
 			sigaddset(signals, ends[i]);
 	}

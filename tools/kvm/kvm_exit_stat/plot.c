@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/kernel.h>
+
 #include "hist.h"
 #include "output.h"
 #include "plot.h"
@@ -183,23 +185,23 @@ static void plot_tax_by_part(const struct plot *plot)
 	fputs("$tax << EOD\n", script);
 	for (size_t i = 0; i < nr_series(plot); i++) {
 		fprintf(script, "\"%s\"", series_name(plot, i));
-		for (size_t j = 0; j < 4; j++)
+		for (size_t j = 0; j < ARRAY_SIZE(parts); j++)
 			fprintf(script, " %.4f", series_tax(plot, plot->intervals, i,
 							    parts[j].offset));
 		fputc('\n', script);
 	}
 	fputs("EOD\nset style data histograms\nset style histogram rowstacked\n", script);
-	fputs("set style fill solid\nset boxwidth 0.8\nset yrange [0:*]\n", script);
+	fputs("set style fill solid\nset boxwidth 0.8\nset yrange [0:1<*]\n", script);
 	fputs("set bmargin 8\nset xtics rotate by -30 noenhanced\nplot \\\n", script);
-	for (size_t i = 0; i < 4; i++)
-		fprintf(script, "$tax using %zu:xtic(1) lc rgb '%s' title '%s'%s\n", i + 2, colors[i],
-			parts[i].name, i < 3 ? ", \\" : "");
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		fprintf(script, "$tax using %zu:xtic(1) lc rgb '%s' title '%s'%s\n", i + 2,
+			colors[i], parts[i].name, i + 1 < ARRAY_SIZE(parts) ? ", \\" : "");
 }
 
 static enum status plot_tax(const struct plot *plot)
 {
-	if (!plot->nr_reasons)
-		return fail(STATUS_UNAVAILABLE, "%s: no exit was recorded", plot->path);
+	if (!plot->sum.total.away.total)
+		return fail(STATUS_UNAVAILABLE, "%s: no away time was recorded", plot->path);
 
 	fprintf(plot->script, "set title 'Exit tax, %s, %s'\nset ylabel '%% of vCPU time'\n",
 		plot->recording.snapshots->isa, plot->recording.snapshots->scope);
@@ -234,6 +236,8 @@ static void plot_heat_map(const struct plot *plot, const struct times *sum, cons
 	size_t offset = (size_t)((const char *)sum -
 				 (const char *)snapshot_find(&plot->sum, plot->reason));
 	FILE *script = plot->script;
+	/* A scale of colors needs two ends. */
+	uint64_t most = 2;
 
 	fprintf(script, "$%s << EOD\n", what);
 	for (size_t i = 0; i < plot->nr; i++) {
@@ -241,6 +245,8 @@ static void plot_heat_map(const struct plot *plot, const struct times *sum, cons
 		const struct times *times = (const struct times *)((const char *)reason + offset);
 
 		for (size_t j = 0; reason && j < NR_BUCKETS; j++) {
+			if (times->hist[j] > most)
+				most = times->hist[j];
 			if (times->hist[j])
 				fprintf(script, "%.6f %zu.5 %.6f %.6f %zu %zu %llu\n",
 					time_of(plot, i), j, time_of(plot, i), time_of(plot, i + 1),
@@ -250,7 +256,8 @@ static void plot_heat_map(const struct plot *plot, const struct times *sum, cons
 	fputs("EOD\nset xlabel 'seconds'\nset logscale cb\nset cblabel 'exits'\n", script);
 	fputs("set palette defined (0 '#ffffcc', 1 '#fd8d3c', 2 '#800026')\n", script);
 	fputs("set palette maxcolors 30\n", script);
-	fprintf(script, "set xrange [0:%.6f]\nset ylabel '%s'\n", time_of(plot, plot->nr),
+	fprintf(script, "set cbrange [1:%llu]\nset xrange [0:%.6f]\nset ylabel '%s'\n",
+		(unsigned long long)most, time_of(plot, plot->nr),
 		plot->style.time ? "time" : "TSC cycles");
 	label_buckets(plot, "y", sum);
 	fprintf(script,
@@ -266,7 +273,7 @@ static void plot_bars(const struct plot *plot, const struct times *times, const 
 	fprintf(plot->script, "EOD\nset xlabel '%s'\nset ylabel 'exits'\n",
 		plot->style.time ? "time" : "TSC cycles");
 	label_buckets(plot, "x", times);
-	fprintf(plot->script, "set boxwidth 1\nset yrange [0:*]\n"
+	fprintf(plot->script, "set boxwidth 1\nset yrange [0:1<*]\n"
 		"plot $%s using 1:2 with boxes fs solid 0.7 notitle\n", what);
 }
 

@@ -405,6 +405,7 @@ enum status summarize_recording(struct snapshot *summary, const struct recording
 	summary->reasons = calloc(summary->nr_reasons + 1, sizeof(*summary->reasons));
 	if (!summary->reasons)
 		return fail(STATUS_SYSTEM, "out of memory");
-	memcpy(summary->reasons, first->reasons, first->nr_reasons * sizeof(*first->reasons));
+	for (size_t i = 0; i < first->nr_reasons; i++)
+		summary->reasons[i] = first->reasons[i];
 	return STATUS_OK;
 }

@@ -25,8 +25,7 @@
 /* A histogram of 32 numbers is the longest file. */
 #define FILE_LEN	1024
 
-__attribute__((format(printf, 2, 3)))
-static enum status make_path(char path[PATH_MAX], const char *format, ...)
+static __printf(2, 3) enum status make_path(char path[PATH_MAX], const char *format, ...)
 {
 	va_list args;
 	int length;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <curses.h>
+#include <linux/kernel.h>
 
 #include "top.h"
 
@@ -42,8 +43,6 @@ static void restore_terminal(int signal)
 
 static const int crashes[] = { SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV };
 
-#define LENGTH(array)	(sizeof(array) / sizeof((array)[0]))
-
 /*
  * Signals that end the program are read from the file that is returned, or -1.  They
  * stay blocked, so that curses never handles them.
@@ -57,13 +56,13 @@ static int set_signals(sigset_t *before)
 	sigset_t signals;
 
 	sigfillset(&signals);
-	for (size_t i = 0; i < LENGTH(others); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		sigdelset(&signals, others[i]);
 	for (int i = 1; i <= SIGRTMAX; i++) {
 		if (is_ignored(i))
 			sigdelset(&signals, i);
 	}
-	for (size_t i = 0; i < LENGTH(crashes); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++) {
 		sigdelset(&signals, crashes[i]);
 		sigaction(crashes[i], &crash, NULL);
 	}

@@ -199,16 +199,23 @@ declare -ga FIELDS=(
 	away_total away_min away_avg away_max away_user away_blocked away_preempted
 )
 
+# A histogram without times
+declare -g NO_TIMES
+printf -v NO_TIMES ' 0%.0s' {1..32}
+
 show_reason()
 {
 	local values i kind hist bucket
 
 	numbers_of system "$1"
 	for kind in cycles away; do
-		hist=
-		for ((bucket = 0; bucket < 32; bucket++)); do
-			hist+=" ${number[system $1 $kind $bucket]-0}"
-		done
+		hist=$NO_TIMES
+		if [[ ${number[system $1 $kind n]-} ]]; then
+			hist=
+			for ((bucket = 0; bucket < 32; bucket++)); do
+				hist+=" ${number[system $1 $kind $bucket]-0}"
+			done
+		fi
 		put "$STATS/reasons/$1/${kind}_hist" "${hist# }"
 	done
 	# The count last, as if the exits were just being recorded

@@ -498,7 +498,7 @@ edit()
 	local number
 
 	small good
-	for number in 18446744073709551616 99999999999999999999999999 1e30 -9223372036854775809 00 01 +1 0x1 1e400; do
+	for number in 18446744073709551616 99999999999999999999999999 1e30 -9223372036854775809 01 +1 0x1 1e400; do
 		sed "s/\"count\":1/\"count\":$number/" good >bad
 		is_refused bad || with "$number"
 		sed "s/\"hist\":\[1/\"hist\":[$number/" good >bad

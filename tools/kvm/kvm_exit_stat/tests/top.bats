@@ -1,0 +1,521 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# The live view, in a terminal that tmux emulates
+
+load lib
+
+setup()
+{
+	prepare
+	need tmux
+	tree vmx 1000000
+	server=0 width=100 height=24
+}
+
+teardown()
+{
+	end_server
+	cleanup
+}
+
+# A server of its own, with no settings of the user
+mux()
+{
+	[[ -e tmux.conf ]] || echo 'set -g status off' >tmux.conf
+	tmux -S "$DIR/tmux.$server" -f tmux.conf "$@" 3>&-
+}
+
+# The next one has another socket, for not to meet one that is just ending.
+end_server()
+{
+	[[ ! -S $DIR/tmux.$server ]] || mux kill-server 2>/dev/null || :
+	server=$((server + 1))
+}
+
+# live [NAME=VALUE...] [ARG...]: --top in a terminal, started by a shell that notes what
+# it ends with -> PID, of the tool.  With job control if JOBS is set.
+live()
+{
+	cat >shell <<-'EOS'
+		ulimit -c 0
+		[[ -z ${JOBS-} ]] || set -m
+		# Of a Ctrl-C, too, the shell only notes what the tool ends with.
+		trap : INT QUIT
+		stty -g >before
+		(
+			echo "$BASHPID" >pid.new
+			mv pid.new pid
+			exec env "${@:2}" "$TOOL" --sysroot "$ROOT" --top $1
+		)
+		status=$?
+		while ((status == 128 + 20)); do
+			: >stopped
+			read -r
+			fg >/dev/null
+			status=$?
+		done
+		stty -g >after
+		echo $status >status.new
+		mv status.new status
+		read -r
+	EOS
+	local settings=()
+	while [[ ${1-} == [A-Z]*=* ]]; do
+		settings+=("$1")
+		shift
+	done
+	end_server
+	rm -f pid status
+	export TOOL ROOT
+	mux new-session -d -x "$width" -y "$height" bash --norc shell "$*" "${settings[@]}"
+	poll test -e pid
+	PID=$(<pid)
+}
+
+screen()
+{
+	mux capture-pane -p
+}
+
+keys()
+{
+	mux send-keys "$@"
+}
+
+shows()
+{
+	[[ $(screen) =~ $1 ]]
+}
+
+shows_not()
+{
+	! shows "$1"
+}
+
+# The reasons from top to bottom
+order()
+{
+	screen | awk 'found && NF { printf "%s%s", n++ ? " " : "", $1 } / COUNT / { found = 1 }'
+}
+
+has_order()
+{
+	[[ $(order) = "$1" ]]
+}
+
+# The terminal as the tool found it
+terminal()
+{
+	mux display-message -p 'alternate screen #{alternate_on}, cursor #{cursor_flag}'
+}
+
+in_use()
+{
+	[[ $(terminal) = 'alternate screen 1, cursor 0' ]]
+}
+
+# ends_with STATUS: and the terminal is restored
+ends_with()
+{
+	poll test -e status
+	same "$(<status)" "$1" || {
+		screen
+		return 1
+	}
+	same "$(terminal)" 'alternate screen 0, cursor 1'
+	same "$(<after)" "$(<before)"
+}
+
+# VMs at work, in the background.  By TOTAL that is EPT_VIOLATION, CPUID, HLT, and by
+# each of COUNT, AVG and REASON another order.
+guest()
+{
+	while [[ -e $STATS ]]; do
+		exits EPT_VIOLATION cycles=50000 away=60000 user=5000 guest=100000
+		exits CPUID cycles=20x1000 away=20x1200
+		exits HLT cycles=5x2000 away=5x9000 blocked=40000
+		sleep 0.02
+	done
+}
+
+# in_background FUNCTION
+in_background()
+{
+	"$1" 3>&- &
+	background+=($!)
+}
+
+@test "--top: title, columns, reasons of the last interval, largest TOTAL first" {
+	exits TRIPLE_FAULT cycles=5
+	in_background guest
+	live -i 0.2
+	poll has_order "EPT_VIOLATION CPUID HLT"
+	in_use
+	shows $'^[^\n]*vmx'
+	shows 'REASON +COUNT +RATE +SHARE +TOTAL +AVG +P50 +P99 +P99.9'
+	# Before the interval
+	shows_not TRIPLE_FAULT
+	shows $'\nCPUID +[0-9]+ +[0-9.]+ +[0-9.]+% +[0-9]+ +1000 '
+	keys q
+	ends_with 0
+}
+
+@test "--top: starts at once, with what there is" {
+	exits CPUID cycles=5
+	live -i 3600
+	poll shows REASON
+	poll in_use
+	keys q
+	ends_with 0
+}
+
+@test "--top: nothing happens" {
+	exits CPUID cycles=5
+	live -i 0.05
+	poll shows REASON
+	poll asleep
+	same "$(order)" ""
+	keys q
+	ends_with 0
+}
+
+@test "--top: < and > sort by the column to the left and right" {
+	in_background guest
+	live -i 0.2
+	poll has_order "EPT_VIOLATION CPUID HLT"
+	# AVG
+	keys '>'
+	poll has_order "EPT_VIOLATION HLT CPUID"
+	# RATE, past TOTAL and SHARE
+	keys '<' '<' '<'
+	poll has_order "CPUID HLT EPT_VIOLATION"
+	# REASON, past COUNT, and not beyond the first column
+	keys '<' '<' '<' '<' '<'
+	poll has_order "CPUID EPT_VIOLATION HLT"
+	keys '>'
+	poll has_order "CPUID HLT EPT_VIOLATION"
+	# P99.9, the last one
+	keys '>' '>' '>' '>' '>' '>' '>' '>' '>' '>' '>' '>' '>'
+	poll has_order "EPT_VIOLATION HLT CPUID"
+	keys q
+	ends_with 0
+}
+
+@test "--top: r reverses the order" {
+	in_background guest
+	live -i 0.2
+	poll has_order "EPT_VIOLATION CPUID HLT"
+	keys r
+	poll has_order "HLT CPUID EPT_VIOLATION"
+	keys r
+	poll has_order "EPT_VIOLATION CPUID HLT"
+	keys q
+	ends_with 0
+}
+
+@test "--top: -s and -o" {
+	in_background guest
+	live -i 0.2 -s COUNT -o REASON,COUNT,USER
+	poll has_order "CPUID HLT EPT_VIOLATION"
+	shows 'REASON +COUNT +USER *'$'\n'
+	keys q
+	ends_with 0
+}
+
+# The heads of the columns with their attributes
+heads()
+{
+	mux capture-pane -p -e | grep REASON
+}
+
+heads_are()
+{
+	[[ $(heads) = "$1" ]]
+}
+
+heads_are_not()
+{
+	! heads_are "$1"
+}
+
+@test "--top: the column of the order is highlighted" {
+	local total
+
+	live -i 3600
+	poll shows P99.9
+	total=$(heads)
+	keys '>'
+	poll heads_are_not "$total"
+	same "$(screen | grep -c 'TOTAL *AVG')" 1
+	keys '<'
+	poll heads_are "$total"
+	keys q
+	ends_with 0
+}
+
+@test "--top: t changes between cycles and time" {
+	in_background guest
+	live -i 0.2
+	poll shows $'\nCPUID .* 1000 '
+	keys t
+	poll shows $'\nCPUID .* 1\.000 '
+	keys t
+	poll shows $'\nCPUID .* 1000 '
+	keys q
+	ends_with 0
+}
+
+@test "--top: -t, and --tax" {
+	in_background guest
+	live -i 0.2 -t
+	poll shows $'\nCPUID .* 1\.000 '
+	keys q
+	ends_with 0
+
+	live -i 0.2 --tax
+	# Of the time away, EPT_VIOLATION has 60000, HLT 45000 and CPUID 24000.
+	poll has_order "EPT_VIOLATION HLT CPUID"
+	shows 'REASON +COUNT +TAX +KVM% +USER% +BLOCKED% +PREEMPTED%'
+	keys q
+	ends_with 0
+}
+
+@test "--top: t without a frequency of the TSC" {
+	put "$STATS/tsc_khz" 0
+	in_background guest
+	live -i 0.2
+	poll shows $'\nCPUID .* 1000 '
+	keys t
+	poll asleep
+	keys t r
+	poll has_order "HLT CPUID EPT_VIOLATION"
+	keys q
+	ends_with 0
+}
+
+two_vms()
+{
+	while [[ -e $DEBUGFS/123-11 ]]; do
+		exits HLT in=5-5/0 cycles=1000
+		exits CPUID in=123-11/0 cycles=1000
+		sleep 0.02
+	done
+}
+
+@test "--top: of a VM" {
+	exits CPUID in=123-11/0 cycles=1000
+	in_background two_vms
+	live --vm 123 -i 0.2
+	poll has_order CPUID
+	shows '123-11'
+	kill "${background[0]}"
+	wait "${background[0]}" || :
+	rm -r "$DEBUGFS/123-11"
+	ends_with 6
+}
+
+# All reasons, by name
+many()
+{
+	local name
+
+	while [[ -e $STATS ]]; do
+		for name in "${VMX[@]}"; do
+			exits "$name" cycles=100
+		done
+		sleep 0.05
+	done
+}
+
+# The first and the last visible reason
+edges_are()
+{
+	[[ $(order) =~ ^$1(\ .*)?$ && $(order) =~ (^|\ )$2$ ]]
+}
+
+@test "--top: Up, Down, PgUp, PgDn, Home and End scroll" {
+	in_background many
+	live -i 0.3 -s REASON
+	poll edges_are CPUID UNKNOWN
+	mux resize-window -x 100 -y 9
+	poll edges_are CPUID '[^U].*'
+	keys End
+	poll edges_are '[^C].*' UNKNOWN
+	keys Home
+	poll edges_are CPUID '[^U].*'
+	keys Down
+	poll edges_are CR_ACCESS '[^U].*'
+	keys Down Down
+	poll edges_are EPT_VIOLATION '[^U].*'
+	keys Up
+	poll edges_are EPT_MISCONFIG '[^U].*'
+	keys PageUp
+	poll edges_are CPUID '[^U].*'
+	keys Up Up
+	poll edges_are CPUID '[^U].*'
+	keys PageDown PageDown PageDown PageDown PageDown
+	poll edges_are '[^C].*' UNKNOWN
+	# Not beyond the end
+	keys Down Down Down Up
+	poll edges_are '[^C].*' PREEMPTION_TIMER
+	mux resize-window -x 100 -y 30
+	poll edges_are CPUID UNKNOWN
+	keys q
+	ends_with 0
+}
+
+@test "--top: becomes small and large again" {
+	local size
+
+	in_background guest
+	live -i 0.1
+	poll has_order "EPT_VIOLATION CPUID HLT"
+	for size in '20 5' '100 2' '1 1' '3 40' '20 5' '300 100'; do
+		# shellcheck disable=SC2086
+		set -- $size
+		mux resize-window -x "$1" -y "$2"
+		keys Down End PageUp '>' '<' r r
+		poll asleep
+		[[ ! -e status ]] || {
+			echo "ended at $size with status $(<status)"
+			screen
+			return 1
+		}
+	done
+	mux resize-window -x 100 -y 24
+	poll has_order "EPT_VIOLATION CPUID HLT"
+	keys q
+	ends_with 0
+}
+
+@test "--top: starts in a small terminal" {
+	in_background guest
+	width=7 height=2
+	live -i 0.1
+	poll shows vmx
+	keys q
+	ends_with 0
+}
+
+@test "--top: keys that mean nothing" {
+	live -i 0.1
+	poll in_use
+	keys x Q Escape F1 Left Right Tab Enter C-l BSpace '?' ä
+	poll asleep
+	poll shows REASON
+	keys q
+	ends_with 0
+}
+
+@test "--top: signals restore the terminal, and it dies of them" {
+	local signal
+
+	for signal in INT TERM HUP QUIT USR1 ALRM; do
+		live -i 0.1
+		poll in_use
+		poll shows REASON
+		kill -"$signal" "$PID"
+		ends_with $((128 + $(kill -l "$signal"))) || with "SIG$signal"
+	done
+	none
+}
+
+@test "--top: a signal while the interval is long" {
+	live -i 3600
+	poll in_use
+	kill -TERM "$PID"
+	ends_with 143
+}
+
+@test "--top: Ctrl-C ends it, as any signal" {
+	live -i 0.1
+	poll in_use
+	poll shows REASON
+	keys C-c
+	ends_with 130
+}
+
+@test "--top: Ctrl-Z gives the terminal back until it goes on" {
+	export JOBS=1
+	live -i 0.1
+	poll in_use
+	poll shows REASON
+	keys C-z
+	poll test -e stopped
+	same "$(terminal)" 'alternate screen 0, cursor 1'
+	# The shell waits for a line, and continues the job.
+	keys Enter
+	poll in_use
+	poll shows REASON
+	keys q
+	ends_with 0
+}
+
+@test "--top: ends when the terminal goes" {
+	live -i 0.1
+	poll in_use
+	mux kill-server
+	poll test ! -e "/proc/$PID"
+}
+
+@test "--top: the module is unloaded, the message comes after the terminal is restored" {
+	in_background guest
+	live -i 0.2
+	poll has_order "EPT_VIOLATION CPUID HLT"
+	mv "$STATS" "$STATS.unloaded"
+	ends_with 6
+	shows 'kvm_exit_stat: .*kvm_exit_stats'
+}
+
+@test "--top: a file that is malformed, likewise" {
+	live -i 0.2
+	poll in_use
+	mv "$STATS/isa" "$STATS/isa.gone"
+	: >"$STATS/isa"
+	poll test -e status
+	[[ $(<status) == [378] ]]
+	ends_with "$(<status)"
+	shows 'kvm_exit_stat: .*isa'
+}
+
+@test "--top: not there, or a wrong option: the terminal is not touched" {
+	mv "$STATS" "$STATS.unloaded"
+	live -i 0.2
+	ends_with 3
+	shows 'kvm_exit_stat: '
+	live -i 0
+	ends_with 2
+	shows 'kvm_exit_stat: '
+}
+
+@test "--top: a reset shows in the title of that interval" {
+	exits CPUID cycles='5x900'
+	live -i 1
+	poll in_use
+	poll shows REASON
+	poll asleep
+	kill -STOP "$PID"
+	poll in_state "$PID" T
+	reset
+	exits HLT cycles=50
+	kill -CONT "$PID"
+	poll shows $'^[^\n]*reset'
+	# Of the following interval that is not said.
+	poll shows_not $'^[^\n]*reset'
+	keys q
+	ends_with 0
+}
+
+@test "--top: output that is no terminal, status 8" {
+	kes --top
+	fails 8 terminal
+	same "$output" ""
+}
+
+@test "--top: a terminal of an unknown type, status 8" {
+	live TERM=nonsense -i 0.1
+	ends_with 8
+	shows 'kvm_exit_stat: .*TERM|terminal'
+	live TERM= -i 0.1
+	ends_with 8
+}
