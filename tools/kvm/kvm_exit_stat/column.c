@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,16 @@
 #include <linux/kernel.h>
 
 #include "column.h"
+
+enum status make_style(struct style *style, bool human, bool time,
+		       const struct snapshot *snapshot, const char *where)
+{
+	*style = (struct style){ .human = human, .time = time, .tsc_khz = snapshot->tsc_khz };
+	if (time && !style->tsc_khz)
+		return fail(STATUS_UNAVAILABLE,
+			    "%s: tsc_khz is 0, cycles cannot be turned into time", where);
+	return STATUS_OK;
+}
 
 void format_value(char text[VALUE_LEN], enum kind kind, const struct value *value,
 		  const struct style *style)
@@ -49,11 +60,6 @@ static struct value ratio(double part, double whole, double factor)
 	return (struct value){ .known = whole > 0, .d = whole > 0 ? part * factor / whole : 0 };
 }
 
-static uint64_t number_of(const struct reason *reason, const struct column *column)
-{
-	return *number_at((struct reason *)reason, column->offset);
-}
-
 static const struct times *times_of(const struct reason *reason, const struct column *column)
 {
 	return (const struct times *)((const char *)reason + column->offset);
@@ -68,7 +74,7 @@ static struct value get_name(const struct column *column, const struct snapshot 
 static struct value get_number(const struct column *column, const struct snapshot *snapshot,
 			       const struct reason *reason)
 {
-	return number(number_of(reason, column));
+	return number(*number_at(reason, column->offset));
 }
 
 static struct value get_rate(const struct column *column, const struct snapshot *snapshot,
@@ -117,7 +123,7 @@ static struct value get_quantile(const struct column *column, const struct snaps
 static struct value get_tax(const struct column *column, const struct snapshot *snapshot,
 			    const struct reason *reason)
 {
-	return ratio((double)number_of(reason, column), snapshot_life(snapshot), 100);
+	return ratio((double)*number_at(reason, column->offset), snapshot_life(snapshot), 100);
 }
 
 #define OF(field)	.offset = offsetof(struct reason, field)
@@ -166,11 +172,22 @@ static const struct column all_columns[] = {
 
 static_assert(ARRAY_SIZE(all_columns) < MAX_SELECTED, "all columns can be selected");
 
+/* In Turkish, say, i is no lower-case I. */
+static bool is_name(const char *name, const char *text)
+{
+	locale_t c = newlocale(LC_CTYPE_MASK, "C", NULL);
+	bool equal = c && !strcasecmp_l(name, text, c);
+
+	if (c)
+		freelocale(c);
+	return equal;
+}
+
 static enum status find_column(const struct column **column, const char *name, bool interval)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(all_columns); i++) {
 		*column = &all_columns[i];
-		if (strcasecmp((*column)->name, name))
+		if (!is_name((*column)->name, name))
 			continue;
 		if ((*column)->when == INTERVAL && !interval)
 			return fail(STATUS_USAGE, "column %s needs an interval, see -i",
@@ -209,11 +226,6 @@ enum status select_columns(struct selection *selection, const char *list, const 
 	return status ?: find_column(&selection->sort, sort, interval);
 }
 
-static int compare(uint64_t a, uint64_t b)
-{
-	return (a > b) - (a < b);
-}
-
 struct order {
 	const struct selection *selection;
 	const struct snapshot *snapshot;
@@ -235,7 +247,7 @@ static int compare_reasons(const void *first, const void *second, void *data)
 	if (column->kind == KIND_TEXT)
 		result = strcmp(x.text, y.text);
 	else
-		result = compare(y.n, x.n) ?: (y.d > x.d) - (y.d < x.d);
+		result = (y.n > x.n) - (y.n < x.n) ?: (y.d > x.d) - (y.d < x.d);
 	if (order->selection->reverse)
 		result = -result;
 	return result ?: strcmp(a->name, b->name);
@@ -252,7 +264,7 @@ const struct reason **sort_reasons(const struct selection *selection,
 
 	*nr = 0;
 	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
-		if (snapshot->reasons[i].count)
+		if (reason_occurred(&snapshot->reasons[i]))
 			reasons[(*nr)++] = &snapshot->reasons[i];
 	}
 	qsort_r(reasons, *nr, sizeof(*reasons), compare_reasons, &order);

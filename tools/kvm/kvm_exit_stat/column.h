@@ -28,6 +28,10 @@ struct style {
 	uint64_t tsc_khz;
 };
 
+/* @where names the source of the snapshot, for the message if it has no frequency. */
+enum status make_style(struct style *style, bool human, bool time,
+		       const struct snapshot *snapshot, const char *where);
+
 #define VALUE_LEN	64
 
 /* @text is empty if the value is not known. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,15 +28,7 @@ static enum status load_side(struct side *side, const char *path, enum format fo
 	if (status)
 		return status;
 
-	side->style = (struct style){
-		.human = format == FORMAT_HUMAN,
-		.time = time,
-		.tsc_khz = side->snapshot.tsc_khz,
-	};
-	if (time && !side->style.tsc_khz)
-		return fail(STATUS_UNAVAILABLE,
-			    "%s: tsc_khz is 0, cycles cannot be turned into time", path);
-	return STATUS_OK;
+	return make_style(&side->style, format == FORMAT_HUMAN, time, &side->snapshot, path);
 }
 
 static const struct reason none;
@@ -48,18 +41,29 @@ static bool occurred(const struct side *side, const char *name)
 	return reason && reason->count;
 }
 
-/* A reason that never occurred has a count, and no times. */
-static const struct reason *get_reason(const struct side *side, const char *name)
+/* A value of both sides, and how much the second exceeds the first */
+struct pair {
+	enum kind kind;
+	struct value a;
+	struct value b;
+	/* In percent; from 0 to more than that it is infinite, and has no text. */
+	double change;
+	struct value percent;
+};
+
+/* @a and @b are the exact values, which are not rounded, and of the same unit. */
+static void set_change(struct pair *pair, double a, double b)
 {
-	return snapshot_find(&side->snapshot, name) ?: &none;
+	if (!pair->a.known || !pair->b.known)
+		return;
+	/* In this order, whole percent are exact. */
+	pair->change = a > 0 ? (b - a) * 100 / a : b > 0 ? INFINITY : 0;
+	pair->percent = (struct value){ .known = isfinite(pair->change), .d = pair->change };
 }
 
-static struct value get_count(const struct reason *reason)
-{
-	return (struct value){ .known = true, .n = reason->count };
-}
+enum { COUNT, MEAN, P99, NR_PAIRS };
 
-static struct value get_mean(const struct reason *reason)
+static struct value mean_of(const struct reason *reason)
 {
 	return (struct value){
 		.known = times_count(&reason->cycles) > 0,
@@ -67,7 +71,7 @@ static struct value get_mean(const struct reason *reason)
 	};
 }
 
-static struct value get_p99(const struct reason *reason, bool interval)
+static struct value p99_of(const struct reason *reason, bool interval)
 {
 	return (struct value){
 		.known = times_count(&reason->cycles) > 0,
@@ -75,40 +79,41 @@ static struct value get_p99(const struct reason *reason, bool interval)
 	};
 }
 
-/* A value of both sides, and the change in percent */
-struct pair {
-	enum kind kind;
-	struct value a;
-	struct value b;
-	struct value change;
-};
-
-static struct pair compare(enum kind kind, struct value a, struct value b, double scale)
+static double exact_mean(const struct reason *reason)
 {
-	struct pair pair = { .kind = kind, .a = a, .b = b };
-
-	/* A change from 0 is a change, and has no percentage. */
-	pair.change.known = a.known && b.known && (a.n || !b.n);
-	/* In this order, whole percent are exact. */
-	if (pair.change.known && a.n)
-		pair.change.d = ((double)b.n * scale - (double)a.n) * 100 / (double)a.n;
-	return pair;
+	return (double)reason->cycles.total / (double)times_count(&reason->cycles);
 }
-
-enum { COUNT, MEAN, P99, NR_PAIRS };
 
 static void compare_reason(struct pair pairs[NR_PAIRS], const struct side *a,
 			   const struct side *b, const char *name)
 {
-	const struct reason *x = get_reason(a, name);
-	const struct reason *y = get_reason(b, name);
-	/* The cycles of @b as cycles of @a's clock */
-	double scale = a->style.time ? (double)a->style.tsc_khz / (double)b->style.tsc_khz : 1;
+	/* A reason that never occurred has a count, and no times. */
+	const struct reason *x = snapshot_find(&a->snapshot, name) ?: &none;
+	const struct reason *y = snapshot_find(&b->snapshot, name) ?: &none;
+	/* An estimate that is bounded by extrema does not compare to one that is not. */
+	bool interval = a->snapshot.interval || b->snapshot.interval;
+	double scale = 1;
 
-	pairs[COUNT] = compare(KIND_COUNT, get_count(x), get_count(y), 1);
-	pairs[MEAN] = compare(KIND_CYCLES, get_mean(x), get_mean(y), scale);
-	pairs[P99] = compare(KIND_CYCLES, get_p99(x, a->snapshot.interval),
-			     get_p99(y, b->snapshot.interval), scale);
+	/* The same time has more cycles if the clock is faster. */
+	if (a->snapshot.tsc_khz && b->snapshot.tsc_khz)
+		scale = (double)a->snapshot.tsc_khz / (double)b->snapshot.tsc_khz;
+
+	pairs[COUNT] = (struct pair){
+		.kind = KIND_COUNT,
+		.a = { .known = true, .n = x->count },
+		.b = { .known = true, .n = y->count },
+	};
+	set_change(&pairs[COUNT], (double)x->count, (double)y->count);
+
+	pairs[MEAN] = (struct pair){ .kind = KIND_CYCLES, .a = mean_of(x), .b = mean_of(y) };
+	set_change(&pairs[MEAN], exact_mean(x), exact_mean(y) * scale);
+
+	pairs[P99] = (struct pair){
+		.kind = KIND_CYCLES,
+		.a = p99_of(x, interval),
+		.b = p99_of(y, interval),
+	};
+	set_change(&pairs[P99], (double)pairs[P99].a.n, (double)pairs[P99].b.n * scale);
 }
 
 static const char * const heads[NR_PAIRS][3] = {
@@ -129,7 +134,7 @@ static void add_line(struct table *table, const char *name, const struct pair pa
 		table_cell(table, 3 * i + 1, text);
 		format_value(text, pairs[i].kind, &pairs[i].b, &b->style);
 		table_cell(table, 3 * i + 2, text);
-		format_value(text, KIND_PERCENT, &pairs[i].change, &a->style);
+		format_value(text, KIND_PERCENT, &pairs[i].percent, &a->style);
 		table_cell(table, 3 * i + 3, text);
 	}
 }
@@ -170,7 +175,7 @@ static enum status compare_sides(const struct side *a, const struct side *b,
 				 char * const wanted[], size_t nr_wanted, double fail_above,
 				 enum format format)
 {
-	char above[1024] = "";
+	char above[6000] = "";
 	const char **names;
 	enum status status;
 	struct table table;
@@ -191,6 +196,10 @@ static enum status compare_sides(const struct side *a, const struct side *b,
 		return fail(STATUS_SYSTEM, "out of memory");
 	qsort(names, nr, sizeof(*names), compare_names);
 
+	if (format == FORMAT_HUMAN)
+		printf("%s, A: %s, %s; B: %s, %s; in handling\n\n", a->snapshot.isa, a->path,
+		       a->snapshot.scope, b->path, b->snapshot.scope);
+
 	table_begin(&table, format);
 	table_column(&table, "REASON", KIND_TEXT);
 	for (size_t i = 0; i < 3 * NR_PAIRS; i++)
@@ -207,15 +216,16 @@ static enum status compare_sides(const struct side *a, const struct side *b,
 		for (size_t j = MEAN; fail_above >= 0 && j < NR_PAIRS; j++) {
 			size_t used = strlen(above);
 
-			if (pairs[j].change.known && pairs[j].change.d > fail_above)
-				snprintf(above + used, sizeof(above) - used, " %s %s %+.2f%%",
-					 names[i], j == MEAN ? "mean" : "p99", pairs[j].change.d);
+			if (pairs[j].change > fail_above)
+				snprintf(above + used, sizeof(above) - used, "%s %s %s %+.2f%%",
+					 used ? "," : "", names[i], j == MEAN ? "mean" : "P99",
+					 pairs[j].change);
 		}
 	}
 	free(names);
 	status = table_print(&table);
 	if (!status && *above)
-		return fail(STATUS_ABOVE, "above %g%%:%s", fail_above, above);
+		return fail(STATUS_ABOVE, "--fail-above %g%%:%s", fail_above, above);
 	return status;
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -13,6 +14,11 @@ enum status fail(enum status status, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
+	/* Names of files may have anything in it, and the terminal obeys it. */
+	for (char *c = message; *c; c++) {
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	}
 	return status;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdio.h>
-#include <string.h>
 
 #include "hist.h"
 
@@ -23,7 +22,8 @@ void format_bucket(char text[BUCKET_LABEL_LEN], size_t bucket, const struct styl
 	}
 
 	time = (double)cycles * 1e6 / (double)style->tsc_khz;
-	for (unit = 0; unit < 3 && time >= 1000; unit++)
+	/* What would be shown as 1000 is 1 of the next unit. */
+	for (unit = 0; unit < 3 && time >= 999.5; unit++)
 		time /= 1000;
 	snprintf(text, BUCKET_LABEL_LEN, time ? "%.*f%s" : "0", time < 10 ? 2 : time < 100 ? 1 : 0,
 		 time, units[unit]);
@@ -71,21 +71,13 @@ static void print_times(const struct times *times, const char *name, const char 
 		print_bucket(times, i, most, style);
 }
 
-enum status print_hist(const struct snapshot *snapshot, const char *name,
-		       const struct style *style)
+void print_hist(const struct snapshot *snapshot, const char *name, const struct style *style)
 {
-	const struct reason *reason = snapshot_find(snapshot, name);
 	static const struct reason none;
-
-	/* A table in debugfs lacks what never occurred; sysfs has all names. */
-	if (!reason && !strcmp(snapshot->scope, "system"))
-		return fail(STATUS_USAGE, "--hist %s: %s has no such exit reason", name,
-			    snapshot->isa);
-	if (!reason)
-		reason = &none;
+	/* A table in debugfs lacks what never occurred. */
+	const struct reason *reason = snapshot_find(snapshot, name) ?: &none;
 
 	print_times(&reason->cycles, name, "handling", style);
 	putchar('\n');
 	print_times(&reason->away, name, "away", style);
-	return STATUS_OK;
 }

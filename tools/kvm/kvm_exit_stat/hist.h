@@ -10,7 +10,6 @@
 void format_bucket(char text[BUCKET_LABEL_LEN], size_t bucket, const struct style *style);
 
 /* The histograms of a reason as bars */
-enum status print_hist(const struct snapshot *snapshot, const char *name,
-		       const struct style *style);
+void print_hist(const struct snapshot *snapshot, const char *name, const struct style *style);
 
 #endif /* KVM_EXIT_STAT_HIST_H */

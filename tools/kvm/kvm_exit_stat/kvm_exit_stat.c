@@ -5,12 +5,13 @@
  * What belongs to the command line: options, operands, and what they ask for.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/kernel.h>
 
@@ -240,6 +241,8 @@ static enum status set_option(struct options *options, int key, const char *argu
 		options->reason = argument;
 		break;
 	case OPTION_METRICS:
+		if (argument && !*argument)
+			return fail(STATUS_USAGE, "--openmetrics=: the name of the file is empty");
 		options->metrics_file = argument;
 		return set_mode(options, METRICS);
 	case OPTION_VM:
@@ -249,8 +252,9 @@ static enum status set_option(struct options *options, int key, const char *argu
 		break;
 	case OPTION_VCPU:
 		if (!parse_integer(argument, 0, INT32_MAX, &number))
-			return fail(STATUS_USAGE, "--vcpu %s: not a number of a vCPU", argument);
-		options->source.vcpu = argument;
+			return fail(STATUS_USAGE, "--vcpu %s: not a number from 0 to %d", argument,
+				    INT32_MAX);
+		options->source.vcpu = (int)number;
 		break;
 	case OPTION_SYSROOT:
 		options->source.sysroot = argument;
@@ -267,17 +271,20 @@ static enum status set_option(struct options *options, int key, const char *argu
 	return STATUS_OK;
 }
 
-/* The option that getopt_long() has just refused */
+/* The option that getopt_long() has just refused: @key of optopt, in the word @text */
 static enum status refuse_option(int result, int key, const char *text)
 {
-	char name[] = { '-', (char)key, '\0' };
+	char letter[] = { '-', (char)key, '\0' };
+	bool is_long = !strncmp(text, "--", 2);
 
-	if (key > 0 && key < 256)
-		text = name;
+	/* A byte above 127 is negative. */
+	if (key && key < 256 && !is_long)
+		text = letter;
 	if (result == ':')
 		return fail(STATUS_USAGE, "%s needs an argument, see --help", text);
-	return fail(STATUS_USAGE, "%s is no option, is ambiguous, or takes no argument, see --help",
-		    text);
+	if (is_long && key)
+		return fail(STATUS_USAGE, "%s: the option takes no argument", text);
+	return fail(STATUS_USAGE, "%s is no option, or short for several, see --help", text);
 }
 
 static enum status parse_options(struct options *options, int argc, char *argv[], int *given)
@@ -335,6 +342,10 @@ static enum status parse_operands(struct options *options, char *operands[], siz
 		if (nr - 1 < commands[i].min || nr - 1 > commands[i].max)
 			return fail(STATUS_USAGE, "%s takes the operands %s", operands[0],
 				    commands[i].operands);
+		for (size_t j = 1; j < nr; j++) {
+			if (!*operands[j])
+				return fail(STATUS_USAGE, "%s: an operand is empty", operands[0]);
+		}
 		return STATUS_OK;
 	}
 	if (nr)
@@ -354,9 +365,11 @@ static enum status check_options(const struct options *options, int given)
 	}
 	if (options->intervals && !options->period)
 		return fail(STATUS_USAGE, "--intervals needs --interval");
+	if (options->tax && options->columns)
+		return fail(STATUS_USAGE, "--tax does not go together with --output");
 	if (options->mode == PLOT && options->time && !options->reason)
 		return fail(STATUS_USAGE, "--time needs --hist: the exit tax is no time");
-	if (options->source.vcpu && !options->source.vm)
+	if (options->source.vcpu >= 0 && !options->source.vm)
 		return fail(STATUS_USAGE, "--vcpu needs --vm");
 	return STATUS_OK;
 }
@@ -376,21 +389,6 @@ static enum status make_selection(struct selection *selection, const struct opti
 			      options->sort ?: options->tax ? "TAX" : "TOTAL", interval);
 }
 
-static enum status make_style(struct style *style, const struct options *options,
-			      const struct snapshot *snapshot)
-{
-	*style = (struct style){
-		.human = options->format == FORMAT_HUMAN,
-		.time = options->time,
-		.tsc_khz = snapshot->tsc_khz,
-	};
-	if (style->time && !style->tsc_khz)
-		return fail(STATUS_UNAVAILABLE,
-			    "%s/tsc_khz is 0, cycles cannot be turned into time",
-			    options->source.sysfs);
-	return STATUS_OK;
-}
-
 static enum status flush_output(void)
 {
 	if (fflush(stdout) || ferror(stdout))
@@ -402,83 +400,57 @@ static enum status print(const struct options *options, const struct selection *
 			 const struct snapshot *snapshot)
 {
 	struct style style;
-	enum status status = make_style(&style, options, snapshot);
+	enum status status = make_style(&style, options->format == FORMAT_HUMAN, options->time,
+					snapshot, options->source.sysfs);
 
 	if (status)
 		return status;
 	if (options->mode == HIST)
-		status = print_hist(snapshot, options->reason, &style);
+		print_hist(snapshot, options->reason, &style);
 	else
 		status = print_snapshot(snapshot, selection, options->format, &style);
 	return status ?: flush_output();
 }
 
-/* Signals that end a series of intervals in order, unless nohup and the like ignore them */
-static void block_signals(sigset_t *signals)
+/* What the steps of a series of intervals have in common */
+struct series {
+	const struct options *options;
+	const struct selection *selection;
+	struct output output;
+	bool printed;
+};
+
+static enum status print_interval(struct sampler *sampler, void *data)
 {
-	static const int ends[] = { SIGHUP, SIGINT, SIGTERM };
+	struct series *series = data;
+	struct snapshot interval;
+	enum status status = sampler_next(sampler, &interval);
 
-	sigemptyset(signals);
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		if (!is_ignored(ends[i]))
-			sigaddset(signals, ends[i]);
-	}
-	sigprocmask(SIG_BLOCK, signals, NULL);
-}
-
-/* Wait for the next reading.  False if it is not wanted any more. */
-static bool wait_for_next(const struct sampler *sampler, const sigset_t *signals)
-{
-	double wait = sampler_wait_time(sampler);
-	struct timespec timeout = {
-		.tv_sec = (time_t)wait,
-		.tv_nsec = (long)((wait - (double)(time_t)wait) * 1e9),
-	};
-
-	while (sigtimedwait(signals, NULL, &timeout) < 0) {
-		if (errno == EAGAIN)
-			return true;
-	}
-	return false;
+	if (status)
+		return status;
+	if (series->printed && series->options->format == FORMAT_HUMAN)
+		putchar('\n');
+	series->printed = true;
+	status = print(series->options, series->selection, &interval);
+	snapshot_free(&interval);
+	return status;
 }
 
 static enum status print_intervals(struct options *options, const struct selection *selection)
 {
-	enum status status, lost = STATUS_OK;
-	struct snapshot interval;
+	struct series series = { .options = options, .selection = selection };
 	struct sampler sampler;
-	bool printed = false;
-	sigset_t signals;
+	struct style style;
+	enum status status;
 
-	block_signals(&signals);
 	status = sampler_start(&sampler, &options->source, options->period);
-	if (!status) {
-		struct style style;
-
-		status = make_style(&style, options, &sampler.last);
-	}
-
-	for (unsigned long long i = 0; !status; ) {
-		if (!wait_for_next(&sampler, &signals))
-			break;
-		status = sampler_next(&sampler, &interval);
-		if (status == STATUS_RESET) {
-			/* Nobody knows what happened in this interval. */
-			print_error();
-			lost = status;
-			status = STATUS_OK;
-		} else if (!status) {
-			if (printed && options->format == FORMAT_HUMAN)
-				putchar('\n');
-			printed = true;
-			status = print(options, selection, &interval);
-			snapshot_free(&interval);
-		}
-		if (++i == options->intervals)
-			break;
-	}
+	if (!status)
+		status = make_style(&style, true, options->time, &sampler.last,
+				    options->source.sysfs);
+	if (!status)
+		status = sampler_repeat(&sampler, options->intervals, print_interval, &series);
 	sampler_stop(&sampler);
-	return status ?: lost;
+	return status;
 }
 
 static enum status print_once(struct options *options, const struct selection *selection)
@@ -500,7 +472,8 @@ static enum status top(struct options *options, struct selection *selection)
 	struct style style;
 
 	if (!status)
-		status = make_style(&style, options, &sampler.last);
+		status = make_style(&style, true, options->time, &sampler.last,
+				    options->source.sysfs);
 	if (!status)
 		status = run_top(&sampler, selection, options->time);
 	sampler_stop(&sampler);
@@ -518,6 +491,9 @@ static enum status show(struct options *options)
 		status = source_open(&options->source);
 	if (status)
 		return status;
+	if (options->mode == HIST && !source_has_reason(&options->source, options->reason))
+		return fail(STATUS_USAGE, "--hist %s: %s/reasons has no such exit reason",
+			    options->reason, options->source.sysfs);
 	if (options->mode == TOP)
 		return top(options, &selection);
 	if (options->period)
@@ -525,69 +501,69 @@ static enum status show(struct options *options)
 	return print_once(options, &selection);
 }
 
-static enum status metrics(struct options *options)
+static enum status show_metrics(struct options *options)
 {
 	enum status status = source_open(&options->source);
+	struct metrics metrics = {};
 	struct output output;
 
+	if (!status)
+		status = read_metrics(&metrics, &options->source);
 	if (status)
 		return status;
-	if (!options->metrics_file)
-		return write_metrics(stdout, &options->source) ?: flush_output();
 
-	status = output_open(&output, options->metrics_file);
-	if (status)
-		return status;
-	return output_close(&output, write_metrics(output.file, &options->source));
+	if (options->metrics_file) {
+		status = output_open(&output, options->metrics_file);
+		if (!status) {
+			write_metrics(output.file, &metrics);
+			status = output_close(&output, STATUS_OK);
+		}
+	} else {
+		write_metrics(stdout, &metrics);
+		status = flush_output();
+	}
+	free_metrics(&metrics);
+	return status;
 }
 
-/*
- * Record until the last interval, a signal, or an error.  An error of reading ends a
- * recording, but what was read before is kept.  A reset does not, since who reads
- * the recording sees it, too; a reading in the middle of one is left out.
- */
+/* A reset is no matter, since who reads the recording sees it, too. */
+static enum status record_snapshot(struct sampler *sampler, void *data)
+{
+	struct series *series = data;
+	struct snapshot snapshot;
+	enum status status = sampler_read(sampler, &snapshot);
+
+	if (status)
+		return status;
+	status = write_snapshot(series->output.file, &snapshot) ?: output_keep(&series->output);
+	snapshot_free(&snapshot);
+	return status;
+}
+
+/* Whatever ends a recording, what was recorded before is kept. */
 static enum status record(struct options *options)
 {
-	enum status status, end = STATUS_OK, lost = STATUS_OK;
+	struct series series = {};
 	struct sampler sampler;
-	struct output output;
-	sigset_t signals;
+	enum status status;
 
 	status = source_open(&options->source);
+	if (!status)
+		status = sampler_start(&sampler, &options->source, options->period);
 	if (status)
 		return status;
-	block_signals(&signals);
-	status = sampler_start(&sampler, &options->source, options->period);
-	if (status)
-		return status;
-	status = output_open(&output, options->operands[0]);
+	status = output_open(&series.output, options->operands[0]);
 	if (status)
 		goto out;
 
-	status = write_snapshot(output.file, &sampler.last);
-	for (unsigned long long i = 0; !status && options->period; ) {
-		struct snapshot snapshot;
-
-		if (!wait_for_next(&sampler, &signals))
-			break;
-		end = sampler_read(&sampler, &snapshot);
-		if (end == STATUS_RESET) {
-			print_error();
-			lost = end;
-			end = STATUS_OK;
-		} else if (!end) {
-			status = write_snapshot(output.file, &snapshot);
-			snapshot_free(&snapshot);
-		} else {
-			break;
-		}
-		if (++i == options->intervals)
-			break;
-	}
-	status = output_close(&output, status);
+	status = write_snapshot(series.output.file, &sampler.last);
+	if (!status && options->period)
+		status = output_keep(&series.output) ?:
+			 sampler_repeat(&sampler, options->intervals, record_snapshot, &series);
+	status = output_close(&series.output, status);
 out:
 	sampler_stop(&sampler);
-	return status ?: end ?: lost;
+	return status;
 }
 
 static enum status run(struct options *options)
@@ -596,7 +572,7 @@ static enum status run(struct options *options)
 
 	switch (options->mode) {
 	case METRICS:
-		return metrics(options);
+		return show_metrics(options);
 	case RECORD:
 		return record(options);
 	case DIFF:
@@ -613,16 +589,29 @@ static enum status run(struct options *options)
 	}
 }
 
+/* Or a file that is opened would become standard error, and get the messages. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char *argv[])
 {
 	struct options options = {
 		.mode = SHOW,
 		.fail_above = -1,
-		.source.sysroot = "",
+		.source = { .sysroot = "", .vcpu = -1 },
 	};
 	enum status status;
 	int given = 0;
 
+	open_standard_files();
 	/* Not LC_NUMERIC: JSON has points, whatever the user's language. */
 	setlocale(LC_CTYPE, "");
 

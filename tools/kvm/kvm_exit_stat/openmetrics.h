@@ -6,10 +6,21 @@
 
 #include "source.h"
 
+/* What metrics are made of */
+struct metrics {
+	struct snapshot snapshot;
+	uint64_t clock_warps;
+	uint64_t enabled;
+	uint64_t away;
+};
+
+enum status read_metrics(struct metrics *metrics, const struct source *source);
+void free_metrics(struct metrics *metrics);
+
 /*
- * Write the statistics of the system as metrics, in the subset of the text formats
- * of Prometheus and OpenMetrics that the parsers of Prometheus have in common.
+ * Write the metrics in the subset of the text formats of Prometheus and OpenMetrics
+ * that the parsers of Prometheus have in common.
  */
-enum status write_metrics(FILE *file, struct source *source);
+void write_metrics(FILE *file, const struct metrics *metrics);
 
 #endif /* KVM_EXIT_STAT_OPENMETRICS_H */

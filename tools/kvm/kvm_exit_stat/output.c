@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "output.h"
+#include "signals.h"
 
 static enum status cannot_write(const struct output *output)
 {
@@ -19,66 +22,112 @@ static void output_free(struct output *output)
 	*output = (struct output){};
 }
 
-enum status output_open(struct output *output, const char *path)
+/* A device must not become a file, nor what standard output was sent to. */
+static bool is_replaceable(const char *path)
 {
-	enum status status;
 	struct stat st;
+
+	if (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6))
+		return false;
+	return stat(path, &st) < 0 || S_ISREG(st.st_mode);
+}
+
+/* Where @path leads to, since a symbolic link must not become a file either */
+static char *find_target(const char *path)
+{
+	struct stat st;
+	char *target = realpath(path, NULL);
+
+	if (target || errno != ENOENT)
+		return target;
+	if (lstat(path, &st) == 0) {
+		/* A link to nothing */
+		errno = ENOENT;
+		return NULL;
+	}
+	return strdup(path);
+}
+
+static int make_temporary(struct output *output)
+{
 	mode_t mask;
 	int fd;
 
-	*output = (struct output){ .path = path };
-
-	/* A device must not be replaced by a file. */
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		output->file = fopen(path, "we");
-		return output->file ? STATUS_OK : cannot_write(output);
-	}
-
-	/* Neither must a symbolic link. */
-	output->target = realpath(path, NULL) ?: strdup(path);
-	if (!output->target ||
-	    asprintf(&output->temporary, "%s.XXXXXX", output->target) < 0) {
+	if (asprintf(&output->temporary, "%s.XXXXXX", output->target) < 0) {
 		output->temporary = NULL;
-		output_free(output);
-		return fail(STATUS_SYSTEM, "out of memory");
+		return -1;
 	}
-
 	fd = mkstemp(output->temporary);
-	if (fd < 0) {
-		status = cannot_write(output);
-		output_free(output);
-		return status;
-	}
+	if (fd < 0)
+		return -1;
 
 	/* The mode of any new file, not that of a temporary one */
 	mask = umask(0);
 	umask(mask);
-	output->file = fdopen(fd, "w");
-	if (!output->file || fchmod(fd, 0666 & ~mask) < 0) {
-		status = cannot_write(output);
-		if (output->file)
-			fclose(output->file);
-		else
-			close(fd);
-		unlink(output->temporary);
-		output_free(output);
-		return status;
+	if (fchmod(fd, 0666 & ~mask) == 0)
+		return fd;
+	close(fd);
+	unlink(output->temporary);
+	return -1;
+}
+
+enum status output_open(struct output *output, const char *path)
+{
+	enum status status;
+	int fd;
+
+	*output = (struct output){ .path = path };
+	if (!is_replaceable(path)) {
+		output->file = fopen(path, "ae");
+		return output->file ? STATUS_OK : cannot_write(output);
 	}
+
+	catch_signals();
+	output->target = find_target(path);
+	fd = output->target ? make_temporary(output) : -1;
+	if (fd >= 0) {
+		output->file = fdopen(fd, "w");
+		if (output->file)
+			return STATUS_OK;
+		unlink(output->temporary);
+		close(fd);
+	}
+	status = cannot_write(output);
+	output_free(output);
+	return status;
+}
+
+enum status output_keep(struct output *output)
+{
+	if (fflush(output->file) || ferror(output->file))
+		return cannot_write(output);
+	if (output->target)
+		output->kept = ftell(output->file);
 	return STATUS_OK;
 }
 
 enum status output_close(struct output *output, enum status status)
 {
+	bool replace = output->target;
+
 	if (!status && (fflush(output->file) || ferror(output->file)))
 		status = cannot_write(output);
-	if (fclose(output->file) && !status)
-		status = cannot_write(output);
-	if (output->temporary) {
-		if (!status && rename(output->temporary, output->target) < 0)
-			status = cannot_write(output);
-		if (status)
-			unlink(output->temporary);
+	if (status) {
+		/* Or closing would try to write the rest once more. */
+		__fpurge(output->file);
+		replace = replace && output->kept &&
+			  !ftruncate(fileno(output->file), output->kept);
 	}
+	if (fclose(output->file) && !status) {
+		status = cannot_write(output);
+		replace = false;
+	}
+	if (replace && rename(output->temporary, output->target) < 0) {
+		status = cannot_write(output);
+		replace = false;
+	}
+	if (output->temporary && !replace)
+		unlink(output->temporary);
 	output_free(output);
 	return status;
 }

@@ -59,6 +59,7 @@ static double time_of(const struct plot *plot, size_t line)
 static enum status make_intervals(struct plot *plot)
 {
 	const struct snapshot *snapshots = plot->recording.snapshots;
+	bool some = false;
 
 	plot->nr = is_over_time(plot) ? plot->recording.nr - 1 : 1;
 	plot->intervals = calloc(plot->nr, sizeof(*plot->intervals));
@@ -71,14 +72,18 @@ static enum status make_intervals(struct plot *plot)
 		enum status status = snapshot_subtract(&plot->intervals[i], &snapshots[i],
 						       &snapshots[i + 1]);
 
-		if (status == STATUS_RESET)
-			plot->status = fail(status,
-					    "%s: counters were reset between lines %zu and %zu, which is left out",
-					    plot->path, i + 1, i + 2);
-		else if (status)
+		if (!status) {
+			some = true;
+			continue;
+		}
+		if (status != STATUS_RESET)
 			return status;
+		plot->status = fail(status,
+				    "%s: counters were reset between lines %zu and %zu, which is left out",
+				    plot->path, i + 1, i + 2);
+		print_error();
 	}
-	return STATUS_OK;
+	return some ? STATUS_OK : plot->status;
 }
 
 static enum status make_sum(struct plot *plot)
@@ -91,16 +96,14 @@ static enum status make_sum(struct plot *plot)
 
 		plot->sum.guest_cycles += interval->guest_cycles;
 		for (size_t j = 0; j < interval->nr_reasons; j++) {
-			struct reason *from = &interval->reasons[j];
-			struct reason *to;
+			const struct reason *from = &interval->reasons[j];
+			struct reason *to = snapshot_find_or_add(&plot->sum, from->name);
 
-			to = (struct reason *)snapshot_find(&plot->sum, from->name) ?:
-			     snapshot_add(&plot->sum, from->name);
 			if (!to)
 				return fail(STATUS_SYSTEM, "out of memory");
 			for (size_t k = 0; k < NR_NUMBERS; k++) {
 				for (size_t l = 0; l < numbers[k].length; l++)
-					number_at(to, numbers[k].offset)[l] +=
+					number_of(to, &numbers[k])[l] +=
 						number_at(from, numbers[k].offset)[l];
 			}
 		}
@@ -134,7 +137,7 @@ static double series_tax(const struct plot *plot, const struct snapshot *snapsho
 		const struct reason *reason = snapshot_find(snapshot, plot->reasons[i]->name);
 
 		if (reason)
-			cycles += (double)*number_at((struct reason *)reason, offset);
+			cycles += (double)*number_at(reason, offset);
 	}
 	return life > 0 ? 100 * cycles / life : 0;
 }
@@ -149,7 +152,7 @@ static void plot_tax_over_time(const struct plot *plot)
 		for (size_t edge = i; edge <= i + 1; edge++) {
 			double top = 0;
 
-			fprintf(script, "%.6f 0", time_of(plot, edge));
+			fprintf(script, "%.9f 0", time_of(plot, edge));
 			for (size_t j = 0; j < nr_series(plot); j++) {
 				top += series_tax(plot, &plot->intervals[i], j,
 						  offsetof(struct reason, away.total));
@@ -158,7 +161,7 @@ static void plot_tax_over_time(const struct plot *plot)
 			fputc('\n', script);
 		}
 	}
-	fprintf(script, "EOD\nset xlabel 'seconds'\nset xrange [0:%.6f]\nset yrange [0:100]\n",
+	fprintf(script, "EOD\nset xlabel 'seconds'\nset xrange [0:%.9f]\nset yrange [0:100]\n",
 		time_of(plot, plot->nr));
 	fputs("set key outside reverse Left invert noenhanced\nplot \\\n", script);
 	for (size_t i = 0; i < nr_series(plot); i++)
@@ -248,7 +251,7 @@ static void plot_heat_map(const struct plot *plot, const struct times *sum, cons
 			if (times->hist[j] > most)
 				most = times->hist[j];
 			if (times->hist[j])
-				fprintf(script, "%.6f %zu.5 %.6f %.6f %zu %zu %llu\n",
+				fprintf(script, "%.9f %zu.5 %.9f %.9f %zu %zu %llu\n",
 					time_of(plot, i), j, time_of(plot, i), time_of(plot, i + 1),
 					j, j + 1, (unsigned long long)times->hist[j]);
 		}
@@ -256,7 +259,7 @@ static void plot_heat_map(const struct plot *plot, const struct times *sum, cons
 	fputs("EOD\nset xlabel 'seconds'\nset logscale cb\nset cblabel 'exits'\n", script);
 	fputs("set palette defined (0 '#ffffcc', 1 '#fd8d3c', 2 '#800026')\n", script);
 	fputs("set palette maxcolors 30\n", script);
-	fprintf(script, "set cbrange [1:%llu]\nset xrange [0:%.6f]\nset ylabel '%s'\n",
+	fprintf(script, "set cbrange [1:%llu]\nset xrange [0:%.9f]\nset ylabel '%s'\n",
 		(unsigned long long)most, time_of(plot, plot->nr),
 		plot->style.time ? "time" : "TSC cycles");
 	label_buckets(plot, "y", sum);
@@ -331,8 +334,11 @@ static enum status run_gnuplot(FILE *script, FILE *out)
 		if (errno != EINTR)
 			return fail(STATUS_SYSTEM, "gnuplot: %s", strerror(errno));
 	}
-	if (wait_status)
-		return fail(STATUS_SYSTEM, "gnuplot failed with status %d", wait_status);
+	if (WIFSIGNALED(wait_status))
+		return fail(STATUS_SYSTEM, "gnuplot was ended by signal %d", WTERMSIG(wait_status));
+	if (WEXITSTATUS(wait_status))
+		return fail(STATUS_SYSTEM, "gnuplot failed with status %d",
+			    WEXITSTATUS(wait_status));
 	return STATUS_OK;
 }
 
@@ -358,7 +364,7 @@ static enum status write_plot(struct plot *plot, const char *out, const char *te
 
 enum status plot(const char *file, const char *out, const char *reason, bool time)
 {
-	struct plot plot = { .path = file, .reason = reason, .style = { .time = time } };
+	struct plot plot = { .path = file, .reason = reason };
 	const char *extension = strrchr(out, '.') ?: "";
 	const char *terminal;
 	enum status status;
@@ -373,20 +379,13 @@ enum status plot(const char *file, const char *out, const char *reason, bool tim
 	status = load_recording(&plot.recording, file);
 	if (status)
 		return status;
-	plot.style.tsc_khz = plot.recording.snapshots->tsc_khz;
-	if (time && !plot.style.tsc_khz)
-		status = fail(STATUS_UNAVAILABLE,
-			      "%s: tsc_khz is 0, cycles cannot be turned into time", file);
+	status = make_style(&plot.style, true, time, plot.recording.snapshots, file);
 	if (!status)
 		status = make_intervals(&plot);
 	if (!status)
 		status = make_sum(&plot);
-	if (!status) {
-		/* It was told before, and must not get lost. */
-		if (plot.status)
-			print_error();
+	if (!status)
 		status = write_plot(&plot, out, terminal);
-	}
 
 	for (size_t i = 0; i < plot.nr && plot.intervals; i++)
 		snapshot_free(&plot.intervals[i]);

@@ -10,55 +10,50 @@
 
 #define FORMAT_VERSION	1
 
+#define MAX_LINE_LEN	(16 << 20)
+
+/* More than any vendor has */
+#define MAX_REASONS	256
+
 /* Objects that cannot be made are null, which no reader takes for a number. */
 static struct json_object *new_seconds(double seconds)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "%.9f", seconds);
+	/* A double of today's time has no more digits. */
+	snprintf(text, sizeof(text), "%.6f", seconds);
 	return json_object_new_double_s(seconds, text);
 }
 
-static void add_number(struct json_object *object, const char *key, uint64_t number)
+static struct json_object *new_numbers(const uint64_t *numbers, size_t length)
 {
-	json_object_object_add(object, key, json_object_new_uint64(number));
-}
+	struct json_object *array;
 
-/* Extrema and sums of times; the histogram comes last. */
-static struct json_object *new_times(const struct times *times)
-{
-	struct json_object *object = json_object_new_object();
+	if (length == 1)
+		return json_object_new_uint64(*numbers);
 
-	add_number(object, "total", times->total);
-	add_number(object, "min", times->min);
-	add_number(object, "max", times->max);
-	return object;
-}
-
-static void add_hist(struct json_object *object, const struct times *times)
-{
-	struct json_object *hist = json_object_new_array();
-
-	for (size_t i = 0; i < NR_BUCKETS; i++)
-		json_object_array_add(hist, json_object_new_uint64(times->hist[i]));
-	json_object_object_add(object, "hist", hist);
+	array = json_object_new_array();
+	for (size_t i = 0; i < length; i++)
+		json_object_array_add(array, json_object_new_uint64(numbers[i]));
+	return array;
 }
 
 static struct json_object *new_reason(const struct reason *reason)
 {
 	struct json_object *object = json_object_new_object();
-	struct json_object *cycles = new_times(&reason->cycles);
-	struct json_object *away = new_times(&reason->away);
 
-	add_hist(cycles, &reason->cycles);
-	add_number(away, "user", reason->user);
-	add_number(away, "blocked", reason->blocked);
-	add_number(away, "preempted", reason->preempted);
-	add_hist(away, &reason->away);
+	for (size_t i = 0; i < NR_NUMBERS; i++) {
+		struct json_object *parent = object;
 
-	add_number(object, "count", reason->count);
-	json_object_object_add(object, "cycles", cycles);
-	json_object_object_add(object, "away", away);
+		if (numbers[i].object &&
+		    !json_object_object_get_ex(object, numbers[i].object, &parent)) {
+			parent = json_object_new_object();
+			json_object_object_add(object, numbers[i].object, parent);
+		}
+		json_object_object_add(parent, numbers[i].key,
+				       new_numbers(number_at(reason, numbers[i].offset),
+						   numbers[i].length));
+	}
 	return object;
 }
 
@@ -71,16 +66,17 @@ enum status write_snapshot(FILE *file, const struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
 		const struct reason *reason = &snapshot->reasons[i];
 
-		if (reason->count)
+		if (reason_occurred(reason))
 			json_object_object_add(reasons, reason->name, new_reason(reason));
 	}
 	json_object_object_add(object, "kvm_exit_stat", json_object_new_int(FORMAT_VERSION));
 	json_object_object_add(object, "time", new_seconds(snapshot->time));
 	json_object_object_add(object, "uptime", new_seconds(snapshot->uptime));
 	json_object_object_add(object, "isa", json_object_new_string(snapshot->isa));
-	add_number(object, "tsc_khz", snapshot->tsc_khz);
+	json_object_object_add(object, "tsc_khz", json_object_new_uint64(snapshot->tsc_khz));
 	json_object_object_add(object, "scope", json_object_new_string(snapshot->scope));
-	add_number(object, "guest_cycles", snapshot->guest_cycles);
+	json_object_object_add(object, "guest_cycles",
+			       json_object_new_uint64(snapshot->guest_cycles));
 	json_object_object_add(object, "reasons", reasons);
 
 	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
@@ -161,50 +157,35 @@ static enum status get_string(const struct position *at, struct json_object *obj
 	return STATUS_OK;
 }
 
-static enum status get_times(const struct position *at, struct json_object *object,
-			     struct times *times)
-{
-	struct json_object *hist = get(object, "hist", json_type_array);
-	enum status status;
-
-	status = get_number(at, object, "total", &times->total);
-	if (!status)
-		status = get_number(at, object, "min", &times->min);
-	if (!status)
-		status = get_number(at, object, "max", &times->max);
-	if (status)
-		return status;
-	if (!hist || json_object_array_length(hist) != NR_BUCKETS)
-		return malformed(at, "hist", "is no array of 32 numbers");
-	for (size_t i = 0; i < NR_BUCKETS; i++) {
-		if (!to_number(json_object_array_get_idx(hist, i), &times->hist[i]))
-			return malformed(at, "hist", "is no array of 32 numbers");
-	}
-	return STATUS_OK;
-}
-
 static enum status get_reason(const struct position *at, struct json_object *object,
 			      struct reason *reason)
 {
-	struct json_object *cycles = get(object, "cycles", json_type_object);
-	struct json_object *away = get(object, "away", json_type_object);
-	enum status status;
+	for (size_t i = 0; i < NR_NUMBERS; i++) {
+		const struct number *number = &numbers[i];
+		uint64_t *to = number_of(reason, number);
+		struct json_object *parent = object, *array;
 
-	if (!cycles || !away)
-		return malformed(at, reason->name, "lacks 'cycles' or 'away'");
+		if (number->object)
+			parent = get(object, number->object, json_type_object);
+		if (!parent)
+			return malformed(at, number->object, "is missing or no object");
 
-	status = get_number(at, object, "count", &reason->count);
-	if (!status)
-		status = get_times(at, cycles, &reason->cycles);
-	if (!status)
-		status = get_times(at, away, &reason->away);
-	if (!status)
-		status = get_number(at, away, "user", &reason->user);
-	if (!status)
-		status = get_number(at, away, "blocked", &reason->blocked);
-	if (!status)
-		status = get_number(at, away, "preempted", &reason->preempted);
-	return status;
+		if (number->length == 1) {
+			enum status status = get_number(at, parent, number->key, to);
+
+			if (status)
+				return status;
+			continue;
+		}
+		array = get(parent, number->key, json_type_array);
+		if (!array || json_object_array_length(array) != number->length)
+			return malformed(at, number->key, "is no array of 32 numbers");
+		for (size_t j = 0; j < number->length; j++) {
+			if (!to_number(json_object_array_get_idx(array, j), &to[j]))
+				return malformed(at, number->key, "is no array of 32 numbers");
+		}
+	}
+	return STATUS_OK;
 }
 
 static enum status get_snapshot(const struct position *at, struct json_object *object,
@@ -241,6 +222,8 @@ static enum status get_snapshot(const struct position *at, struct json_object *o
 
 		if (!is_reason_name(name))
 			return malformed(at, "reasons", "has a name that is none of a reason");
+		if (snapshot->nr_reasons == MAX_REASONS)
+			return malformed(at, "reasons", "has more than 256 reasons");
 		reason = snapshot_add(snapshot, name);
 		if (!reason)
 			return fail(STATUS_SYSTEM, "out of memory");
@@ -262,7 +245,8 @@ static bool numbers_fit(const char *line, size_t length)
 			continue;
 		errno = 0;
 		strtoull(line + i, &end, 10);
-		if (errno)
+		/* A fraction has any number of digits. */
+		if (errno && (i == 0 || line[i - 1] != '.'))
 			return false;
 		i = (size_t)(end - line);
 	}
@@ -331,6 +315,35 @@ static enum status add_line(struct recording *recording, const struct position *
 	return STATUS_OK;
 }
 
+/*
+ * Read a line without its newline, which only the last may lack.  Its length, -1 at
+ * the end of the file or after an error, or -2 if it is too long.
+ */
+static ssize_t read_line(FILE *file, char **line, size_t *size)
+{
+	size_t length = 0;
+	int c;
+
+	while ((c = getc_unlocked(file)) != EOF && c != '\n') {
+		if (length == MAX_LINE_LEN)
+			return -2;
+		if (length + 1 >= *size) {
+			char *larger = realloc(*line, *size * 2 + 4096);
+
+			if (!larger)
+				return -1;
+			*line = larger;
+			*size = *size * 2 + 4096;
+		}
+		(*line)[length++] = (char)c;
+	}
+	if (c == EOF && (!length || ferror(file)))
+		return -1;
+	if (length)
+		(*line)[length] = '\0';
+	return (ssize_t)length;
+}
+
 enum status read_recording(struct recording *recording, FILE *file, const char *name)
 {
 	struct position at = { .name = name };
@@ -340,16 +353,13 @@ enum status read_recording(struct recording *recording, FILE *file, const char *
 	ssize_t length;
 
 	*recording = (struct recording){};
-	while (!status && (errno = 0, length = getline(&line, &size, file)) > 0) {
-		if (line[length - 1] == '\n')
-			length--;
+	while (!status && (errno = 0, length = read_line(file, &line, &size)) != -1) {
 		at.line++;
-		/* The length that json-c takes is an int. */
-		if (length > 1 << 24)
+		if (length == -2)
 			status = fail(STATUS_BAD_FILE, "%s, line %zu is longer than 16 MiB", name,
 				      at.line);
 		else
-			status = add_line(recording, &at, line, (size_t)length);
+			status = add_line(recording, &at, length ? line : "", (size_t)length);
 	}
 	free(line);
 	if (!status && !feof(file))

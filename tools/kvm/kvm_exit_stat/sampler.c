@@ -1,24 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <math.h>
-#include <signal.h>
-#include <time.h>
-
 #include "sampler.h"
-
-static double now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-bool is_ignored(int signal)
-{
-	struct sigaction action;
-
-	return !sigaction(signal, NULL, &action) && action.sa_handler == SIG_IGN;
-}
+#include "signals.h"
 
 enum status sampler_start(struct sampler *sampler, struct source *source, double period)
 {
@@ -30,15 +12,12 @@ enum status sampler_start(struct sampler *sampler, struct source *source, double
 	return source_read(source, &sampler->last);
 }
 
-double sampler_wait_time(const struct sampler *sampler)
-{
-	return fmax(sampler->next - now(), 0);
-}
-
 enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot)
 {
 	/* Keep the pace, but do not make up for readings that were missed. */
-	sampler->next = fmax(sampler->next + sampler->period, now());
+	sampler->next += sampler->period;
+	if (sampler->next <= now())
+		sampler->next = now() + sampler->period;
 	return source_read(sampler->source, snapshot);
 }
 
@@ -58,4 +37,25 @@ enum status sampler_next(struct sampler *sampler, struct snapshot *interval)
 void sampler_stop(struct sampler *sampler)
 {
 	snapshot_free(&sampler->last);
+}
+
+enum status sampler_repeat(struct sampler *sampler, unsigned long long nr,
+			   enum status (*step)(struct sampler *sampler, void *data),
+			   void *data)
+{
+	enum status lost = STATUS_OK;
+
+	catch_signals();
+	for (unsigned long long i = 0; (!nr || i < nr) && sleep_until(sampler->next); i++) {
+		enum status status = step(sampler, data);
+
+		if (status == STATUS_RESET) {
+			print_error();
+			lost = status;
+		} else if (status) {
+			/* What a signal interrupts does not fail. */
+			return was_signaled() ? lost : status;
+		}
+	}
+	return lost;
 }

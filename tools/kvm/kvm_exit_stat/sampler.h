@@ -12,14 +12,8 @@ struct sampler {
 	double next;
 };
 
-/* Whether whoever started the program wants @signal to have no effect, as nohup does */
-bool is_ignored(int signal);
-
 /* Read for the first time. */
 enum status sampler_start(struct sampler *sampler, struct source *source, double period);
-
-/* The seconds that remain until the next reading, at least 0 */
-double sampler_wait_time(const struct sampler *sampler);
 
 /* Read again. */
 enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot);
@@ -31,5 +25,13 @@ enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot);
 enum status sampler_next(struct sampler *sampler, struct snapshot *interval);
 
 void sampler_stop(struct sampler *sampler);
+
+/*
+ * Call @step each period, @nr times or, if it is 0, until a signal is noted.  A
+ * reset is told and does not end that, but it is what is returned in the end.
+ */
+enum status sampler_repeat(struct sampler *sampler, unsigned long long nr,
+			   enum status (*step)(struct sampler *sampler, void *data),
+			   void *data);
 
 #endif /* KVM_EXIT_STAT_SAMPLER_H */

@@ -5,22 +5,27 @@
 
 #include "snapshot.h"
 
-#define NUMBER(name, field, length) { name, offsetof(struct reason, field), length }
+#define OF(field)	offsetof(struct reason, field)
 
 const struct number numbers[NR_NUMBERS] = {
-	NUMBER("count", count, 1),
-	NUMBER("cycles_total", cycles.total, 1),
-	NUMBER("cycles_min", cycles.min, 1),
-	NUMBER("cycles_max", cycles.max, 1),
-	NUMBER("cycles_hist", cycles.hist, NR_BUCKETS),
-	NUMBER("away_total", away.total, 1),
-	NUMBER("away_min", away.min, 1),
-	NUMBER("away_max", away.max, 1),
-	NUMBER("away_hist", away.hist, NR_BUCKETS),
-	NUMBER("away_user", user, 1),
-	NUMBER("away_blocked", blocked, 1),
-	NUMBER("away_preempted", preempted, 1),
+	{ "count", NULL, "count", OF(count), 1 },
+	{ "cycles_total", "cycles", "total", OF(cycles.total), 1 },
+	{ "cycles_min", "cycles", "min", OF(cycles.min), 1 },
+	{ "cycles_max", "cycles", "max", OF(cycles.max), 1 },
+	{ "cycles_hist", "cycles", "hist", OF(cycles.hist), NR_BUCKETS },
+	{ "away_user", "away", "user", OF(user), 1 },
+	{ "away_blocked", "away", "blocked", OF(blocked), 1 },
+	{ "away_preempted", "away", "preempted", OF(preempted), 1 },
+	{ "away_total", "away", "total", OF(away.total), 1 },
+	{ "away_min", "away", "min", OF(away.min), 1 },
+	{ "away_max", "away", "max", OF(away.max), 1 },
+	{ "away_hist", "away", "hist", OF(away.hist), NR_BUCKETS },
 };
+
+bool reason_occurred(const struct reason *reason)
+{
+	return reason->count || times_count(&reason->away);
+}
 
 bool is_isa(const char *isa)
 {
@@ -59,6 +64,14 @@ const struct reason *snapshot_find(const struct snapshot *snapshot, const char *
 			return &snapshot->reasons[i];
 	}
 	return NULL;
+}
+
+struct reason *snapshot_find_or_add(struct snapshot *snapshot, const char *name)
+{
+	const struct reason *reason = snapshot_find(snapshot, name);
+
+	return reason ? &snapshot->reasons[reason - snapshot->reasons] :
+			snapshot_add(snapshot, name);
 }
 
 void snapshot_derive(struct snapshot *snapshot)
@@ -110,8 +123,8 @@ static bool reason_subtract(struct reason *reason, const struct reason *before)
 		     times_were_reset(&before->away, &reason->away);
 
 	for (size_t i = 0; i < NR_NUMBERS; i++) {
-		const uint64_t *from = number_at((struct reason *)before, numbers[i].offset);
-		uint64_t *to = number_at(reason, numbers[i].offset);
+		const uint64_t *from = number_at(before, numbers[i].offset);
+		uint64_t *to = number_of(reason, &numbers[i]);
 
 		if (from == &before->cycles.min || from == &before->cycles.max ||
 		    from == &before->away.min || from == &before->away.max)

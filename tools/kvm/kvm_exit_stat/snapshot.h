@@ -60,10 +60,16 @@ struct snapshot {
 
 /*
  * The numbers that the kernel gives of a reason.  The names are those of the files
- * in sysfs and of the columns in debugfs.
+ * in sysfs and of the columns in debugfs; in JSON a number has a key in an object of
+ * the reason, which has a name unless it is the reason itself.
+ *
+ * Numbers are read in this order.  The parts of the away time come before the total,
+ * which they cannot exceed then, and the totals before the extrema.
  */
 struct number {
 	const char *name;
+	const char *object;
+	const char *key;
 	size_t offset;
 	size_t length;
 };
@@ -72,16 +78,29 @@ struct number {
 extern const struct number numbers[NR_NUMBERS];
 
 /* A number, or the first of a histogram, at an offset in struct reason */
-static inline uint64_t *number_at(struct reason *reason, size_t offset)
+static inline const uint64_t *number_at(const struct reason *reason, size_t offset)
 {
-	return (uint64_t *)((char *)reason + offset);
+	return (const uint64_t *)((const char *)reason + offset);
 }
+
+/* The same, to be changed */
+static inline uint64_t *number_of(struct reason *reason, const struct number *number)
+{
+	return (uint64_t *)((char *)reason + number->offset);
+}
+
+/*
+ * Whether there is anything to tell.  In an interval, an away time can end whose exit
+ * was counted before.
+ */
+bool reason_occurred(const struct reason *reason);
 
 bool is_isa(const char *isa);
 bool is_reason_name(const char *name);
 
 /* NULL if memory is short.  Pointers to reasons do not outlive the call. */
 struct reason *snapshot_add(struct snapshot *snapshot, const char *name);
+struct reason *snapshot_find_or_add(struct snapshot *snapshot, const char *name);
 const struct reason *snapshot_find(const struct snapshot *snapshot, const char *name);
 void snapshot_derive(struct snapshot *snapshot);
 void snapshot_free(struct snapshot *snapshot);

@@ -38,47 +38,59 @@ static __printf(2, 3) enum status make_path(char path[PATH_MAX], const char *for
 	return STATUS_OK;
 }
 
-/* What it means that @path cannot be read, from errno */
-static enum status cannot_read(const struct source *source, const char *path)
+/*
+ * What it means, from errno, that a file cannot be read that is below what
+ * source_open() has found, or that itself
+ */
+static enum status cannot_read(const char *dir, const char *file, const char *vanished)
 {
 	switch (errno) {
 	case EACCES:
 	case EPERM:
-		return fail(STATUS_PERMISSION, "%s: %s: only root may read the counters",
-			    path, strerror(errno));
+		return fail(STATUS_PERMISSION, "%s%s: %s: only root may read the counters", dir,
+			    file, strerror(errno));
 	case ENOENT:
 	case ENODEV:
 	case EIO:
-		if (!source->was_there)
-			return fail(STATUS_UNAVAILABLE,
-				    "%s: %s: the kernel has no CONFIG_KVM_EXIT_STATS, or neither kvm_intel nor kvm_amd is loaded",
-				    path, strerror(errno));
-		return fail(STATUS_VANISHED, "%s: %s: vanished while it was read: %s", path,
-			    strerror(errno), source->vm ? "the VM is gone" :
-			    "kvm_intel or kvm_amd was unloaded");
+		return fail(STATUS_VANISHED, "%s%s: %s: vanished while it was read: %s", dir, file,
+			    strerror(errno), vanished);
 	default:
-		return fail(STATUS_SYSTEM, "%s: %s", path, strerror(errno));
+		return fail(STATUS_SYSTEM, "%s%s: %s", dir, file, strerror(errno));
 	}
 }
 
-/* The text of a file in sysfs without its newline */
-static enum status read_file(const struct source *source, const char *path, char text[FILE_LEN])
+static enum status cannot_read_sysfs(const struct source *source, const char *file)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return cannot_read(source->sysfs, file, "kvm_intel or kvm_amd was unloaded");
+}
+
+static enum status cannot_read_table(const struct source *source)
+{
+	return cannot_read(source->table, "", "the VM is gone");
+}
+
+/*
+ * The text of a file in sysfs without its newline.  The directory stays the one that
+ * was found first: another one is that of a module that was loaded anew.
+ */
+static enum status read_file(const struct source *source, const char *file, char text[FILE_LEN])
+{
+	int fd = openat(source->sysfs_fd, file + 1, O_RDONLY | O_CLOEXEC);
 	enum status status = STATUS_OK;
 	ssize_t length;
 
 	if (fd < 0)
-		return cannot_read(source, path);
+		return cannot_read_sysfs(source, file);
 
 	length = read(fd, text, FILE_LEN);
 	if (length < 0)
-		status = cannot_read(source, path);
+		status = cannot_read_sysfs(source, file);
 	else if (length == 0 || length == FILE_LEN ||
 		 memchr(text, '\n', (size_t)length) != &text[length - 1] ||
 		 memchr(text, '\0', (size_t)length))
-		status = fail(STATUS_BAD_FILE, "%s is malformed: not one line of at most %d bytes",
-			      path, FILE_LEN - 1);
+		status = fail(STATUS_BAD_FILE,
+			      "%s%s is malformed: not one line of at most %d bytes",
+			      source->sysfs, file, FILE_LEN - 1);
 	else
 		text[length - 1] = '\0';
 	close(fd);
@@ -107,72 +119,83 @@ static const char *parse_numbers(const char *text, uint64_t *to, size_t length)
 	return text;
 }
 
-static enum status read_numbers(const struct source *source, const char *path, uint64_t *to,
+static enum status read_numbers(const struct source *source, const char *file, uint64_t *to,
 				size_t length)
 {
 	char text[FILE_LEN] = "";
-	enum status status = read_file(source, path, text);
+	enum status status = read_file(source, file, text);
 	const char *end;
 
 	if (status)
 		return status;
 	end = parse_numbers(text, to, length);
 	if (!end || *end)
-		return fail(STATUS_BAD_FILE, "%s is malformed: '%.80s' is not %s of 64 bits", path,
-			    text, length == 1 ? "a number" : "a histogram of 32 numbers");
+		return fail(STATUS_BAD_FILE, "%s%s is malformed: '%.80s' is not %s of 64 bits",
+			    source->sysfs, file, text,
+			    length == 1 ? "a number" : "a histogram of 32 numbers");
 	return STATUS_OK;
 }
 
-enum status source_number(struct source *source, const char *file, uint64_t *number)
+enum status source_number(const struct source *source, const char *file, uint64_t *number)
 {
-	char path[PATH_MAX];
-	enum status status = make_path(path, "%s/%s", source->sysfs, file);
-
-	return status ?: read_numbers(source, path, number, 1);
+	return read_numbers(source, file, number, 1);
 }
 
-static enum status read_reason_file(struct source *source, struct reason *reason,
-				    const struct number *number)
+static enum status read_number(const struct source *source, struct reason *reason,
+			       const struct number *number)
 {
-	char path[PATH_MAX];
-	enum status status = make_path(path, "%s/reasons/%s/%s", source->sysfs, reason->name,
-				       number->name);
+	char file[REASON_NAME_LEN + 64];
 
-	return status ?: read_numbers(source, path, number_at(reason, number->offset),
-				      number->length);
+	snprintf(file, sizeof(file), "/reasons/%s/%s", reason->name, number->name);
+	return read_numbers(source, file, number_of(reason, number), number->length);
 }
 
-static enum status read_reason(struct source *source, struct reason *reason)
+static const struct number *find_number(size_t offset)
 {
-	/* The first number is the count. */
-	enum status status = read_reason_file(source, reason, &numbers[0]);
+	const struct number *number = numbers;
+
+	while (number->offset != offset)
+		number++;
+	return number;
+}
+
+/*
+ * Read until neither the count nor the away time changes, as the latter does at a
+ * VM-Entry.  A reason that never occurred has only zeros.
+ */
+static enum status read_reason(const struct source *source, struct reason *reason)
+{
+	const struct number *count = find_number(offsetof(struct reason, count));
+	const struct number *away = find_number(offsetof(struct reason, away.total));
+	struct reason again = *reason;
+	enum status status = read_number(source, reason, count);
 
 	for (int tries = 0; !status && reason->count && tries < MAX_TRIES; tries++) {
-		uint64_t before = reason->count;
-
-		for (size_t i = 1; !status && i < NR_NUMBERS; i++)
-			status = read_reason_file(source, reason, &numbers[i]);
+		for (size_t i = 0; !status && i < NR_NUMBERS; i++)
+			status = read_number(source, reason, &numbers[i]);
 		if (!status)
-			status = read_reason_file(source, reason, &numbers[0]);
-		if (reason->count == before)
+			status = read_number(source, &again, count);
+		if (!status)
+			status = read_number(source, &again, away);
+		if (again.count == reason->count && again.away.total == reason->away.total)
 			break;
 	}
 	return status;
 }
 
-static enum status read_reasons(struct source *source, struct snapshot *snapshot)
+static enum status read_reasons(const struct source *source, struct snapshot *snapshot)
 {
-	enum status status;
-	char path[PATH_MAX];
+	int fd = openat(source->sysfs_fd, "reasons", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum status status = STATUS_OK;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
-	DIR *dir;
 
-	status = make_path(path, "%s/reasons", source->sysfs);
-	if (status)
+	if (!dir) {
+		status = cannot_read_sysfs(source, "/reasons");
+		if (fd >= 0)
+			close(fd);
 		return status;
-	dir = opendir(path);
-	if (!dir)
-		return cannot_read(source, path);
+	}
 
 	while (!status && (errno = 0, entry = readdir(dir))) {
 		struct reason *reason;
@@ -180,8 +203,9 @@ static enum status read_reasons(struct source *source, struct snapshot *snapshot
 		if (entry->d_name[0] == '.')
 			continue;
 		if (!is_reason_name(entry->d_name)) {
-			status = fail(STATUS_BAD_FILE, "%s: '%s' is no name of an exit reason",
-				      path, entry->d_name);
+			status = fail(STATUS_BAD_FILE,
+				      "%s/reasons: '%s' is no name of an exit reason",
+				      source->sysfs, entry->d_name);
 			break;
 		}
 		reason = snapshot_add(snapshot, entry->d_name);
@@ -191,7 +215,7 @@ static enum status read_reasons(struct source *source, struct snapshot *snapshot
 			status = read_reason(source, reason);
 	}
 	if (!status && errno)
-		status = cannot_read(source, path);
+		status = cannot_read_sysfs(source, "/reasons");
 	closedir(dir);
 	return status;
 }
@@ -201,20 +225,20 @@ static enum status read_reasons(struct source *source, struct snapshot *snapshot
  * counts are read later than the first total, and can only exceed it, unless they
  * were reset or some of their directories are removed already.
  */
-static enum status read_sysfs(struct source *source, struct snapshot *snapshot)
+static enum status read_sysfs(const struct source *source, struct snapshot *snapshot)
 {
 	for (int tries = 0; tries < MAX_TRIES; tries++) {
 		uint64_t before = 0, after = 0;
 		enum status status;
 
 		snapshot->nr_reasons = 0;
-		status = source_number(source, "total_exits", &before);
+		status = source_number(source, "/total_exits", &before);
 		if (!status)
-			status = source_number(source, "guest_cycles", &snapshot->guest_cycles);
+			status = source_number(source, "/guest_cycles", &snapshot->guest_cycles);
 		if (!status)
 			status = read_reasons(source, snapshot);
 		if (!status)
-			status = source_number(source, "total_exits", &after);
+			status = source_number(source, "/total_exits", &after);
 		if (status)
 			return status;
 		snapshot_derive(snapshot);
@@ -329,14 +353,14 @@ static enum status parse_line(const char *path, char *line, const struct columns
 	for (size_t i = 0; i < NR_NUMBERS; i++) {
 		const char *text = columns->number[i] < n ? fields[columns->number[i]] : "";
 
-		if (!parse_field(text, number_at(reason, numbers[i].offset), numbers[i].length))
+		if (!parse_field(text, number_of(reason, &numbers[i]), numbers[i].length))
 			return fail(STATUS_BAD_FILE, "%s is malformed: %s of %s is '%.80s'", path,
 				    numbers[i].name, reason->name, text);
 	}
 	return STATUS_OK;
 }
 
-static enum status read_table(struct source *source, struct snapshot *snapshot)
+static enum status read_table(const struct source *source, struct snapshot *snapshot)
 {
 	FILE *file = fopen(source->table, "re");
 	enum status status = STATUS_OK;
@@ -346,7 +370,7 @@ static enum status read_table(struct source *source, struct snapshot *snapshot)
 	size_t size = 0;
 
 	if (!file)
-		return cannot_read(source, source->table);
+		return cannot_read_table(source);
 
 	while (!status && getline(&line, &size, file) > 0) {
 		if (header) {
@@ -359,7 +383,7 @@ static enum status read_table(struct source *source, struct snapshot *snapshot)
 				      source->table);
 	}
 	if (!status && ferror(file))
-		status = cannot_read(source, source->table);
+		status = cannot_read_table(source);
 	else if (!status && !total)
 		status = fail(STATUS_BAD_FILE, "%s is malformed: no line TOTAL", source->table);
 	free(line);
@@ -376,23 +400,22 @@ static double seconds(clockid_t clock)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static enum status read_isa(struct source *source, struct snapshot *snapshot)
+static enum status read_isa(const struct source *source, struct snapshot *snapshot)
 {
-	char path[PATH_MAX], text[FILE_LEN] = "";
-	enum status status = make_path(path, "%s/isa", source->sysfs);
+	char text[FILE_LEN] = "";
+	enum status status = read_file(source, "/isa", text);
 
-	if (!status)
-		status = read_file(source, path, text);
 	if (status)
 		return status;
 	if (!is_isa(text))
-		return fail(STATUS_BAD_FILE, "%s is malformed: '%.80s' is neither vmx nor svm",
-			    path, text);
+		return fail(STATUS_BAD_FILE,
+			    "%s/isa is malformed: '%.80s' is neither vmx nor svm", source->sysfs,
+			    text);
 	snprintf(snapshot->isa, sizeof(snapshot->isa), "%.3s", text);
 	return STATUS_OK;
 }
 
-enum status source_read(struct source *source, struct snapshot *snapshot)
+enum status source_read(const struct source *source, struct snapshot *snapshot)
 {
 	enum status status;
 
@@ -402,15 +425,21 @@ enum status source_read(struct source *source, struct snapshot *snapshot)
 	snprintf(snapshot->scope, sizeof(snapshot->scope), "%s", source->scope);
 
 	status = read_isa(source, snapshot);
-	if (!status) {
-		source->was_there = true;
-		status = source_number(source, "tsc_khz", &snapshot->tsc_khz);
-	}
+	if (!status)
+		status = source_number(source, "/tsc_khz", &snapshot->tsc_khz);
 	if (!status)
 		status = source->vm ? read_table(source, snapshot) : read_sysfs(source, snapshot);
 	if (status)
 		snapshot_free(snapshot);
 	return status;
+}
+
+bool source_has_reason(const struct source *source, const char *name)
+{
+	char file[REASON_NAME_LEN + 64];
+
+	snprintf(file, sizeof(file), "reasons/%s", name);
+	return faccessat(source->sysfs_fd, file, F_OK, 0) == 0;
 }
 
 /* Whether directory @name of debugfs, <pid>-<fd>, is the VM "PID" or "PID-FD" */
@@ -438,7 +467,7 @@ static enum status find_vm(const struct source *source, const char *debugfs,
 			    "%s: %s: debugfs is not mounted there, or kvm.ko is not loaded",
 			    debugfs, strerror(errno));
 	if (!dir)
-		return cannot_read(source, debugfs);
+		return cannot_read(debugfs, "", "kvm.ko was unloaded");
 
 	while ((entry = readdir(dir))) {
 		size_t used = strlen(all);
@@ -469,8 +498,8 @@ static enum status open_vm(struct source *source)
 	status = make_path(debugfs, "%s/sys/kernel/debug/kvm", source->sysroot);
 	if (!status)
 		status = find_vm(source, debugfs, vm);
-	if (!status && source->vcpu)
-		status = make_path(dir, "%s/%s/vcpu%s", debugfs, vm, source->vcpu);
+	if (!status && source->vcpu >= 0)
+		status = make_path(dir, "%s/%s/vcpu%d", debugfs, vm, source->vcpu);
 	else if (!status)
 		status = make_path(dir, "%s/%s", debugfs, vm);
 	if (!status)
@@ -478,21 +507,25 @@ static enum status open_vm(struct source *source)
 	if (status)
 		return status;
 
-	snprintf(source->scope, sizeof(source->scope), "vm %.30s%s%.20s", vm,
-		 source->vcpu ? " vcpu " : "", source->vcpu ?: "");
+	if (source->vcpu >= 0)
+		snprintf(source->scope, sizeof(source->scope), "vm %.30s vcpu %d", vm,
+			 source->vcpu);
+	else
+		snprintf(source->scope, sizeof(source->scope), "vm %.30s", vm);
 
 	if (access(source->table, F_OK) == 0)
 		return STATUS_OK;
 	if (errno != ENOENT)
-		return cannot_read(source, source->table);
-	if (!source->vcpu)
+		return cannot_read_table(source);
+	if (source->vcpu < 0)
 		return fail(STATUS_UNAVAILABLE, "--vm %s: it has no table %s", source->vm,
 			    source->table);
 	if (access(dir, F_OK) < 0)
-		return fail(STATUS_UNAVAILABLE, "--vcpu %s: VM %s has no such vCPU", source->vcpu,
+		return fail(STATUS_UNAVAILABLE, "--vcpu %d: VM %s has no such vCPU", source->vcpu,
 			    vm);
 	return fail(STATUS_UNAVAILABLE,
-		    "--vcpu %s: it has no table: per_vcpu was 0 when it was created", source->vcpu);
+		    "--vcpu %d: it has no table: per_vcpu was 0 when it was created",
+		    source->vcpu);
 }
 
 enum status source_open(struct source *source)
@@ -500,10 +533,16 @@ enum status source_open(struct source *source)
 	enum status status = make_path(source->sysfs, "%s/sys/kernel/kvm_exit_stats",
 				       source->sysroot);
 
-	if (!status && access(source->sysfs, F_OK) < 0)
-		status = cannot_read(source, source->sysfs);
-	if (!status && source->vm)
-		return open_vm(source);
+	if (status)
+		return status;
+	source->sysfs_fd = open(source->sysfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (source->sysfs_fd < 0 && errno == ENOENT)
+		return fail(STATUS_UNAVAILABLE,
+			    "%s: %s: the kernel has no CONFIG_KVM_EXIT_STATS, or neither kvm_intel nor kvm_amd is loaded",
+			    source->sysfs, strerror(errno));
+	if (source->sysfs_fd < 0)
+		return cannot_read_sysfs(source, "");
+
 	snprintf(source->scope, sizeof(source->scope), "system");
-	return status;
+	return source->vm ? open_vm(source) : STATUS_OK;
 }

@@ -51,6 +51,9 @@ void table_line(struct table *table)
 
 void table_cell(struct table *table, size_t column, const char *text)
 {
+	/* Blanks are between columns: one that has none must not move the next. */
+	if (!*text && table->format == FORMAT_RAW)
+		text = "-";
 	if (!table->failed && *text)
 		table->failed = scols_line_set_data(table->line, column, text) < 0;
 }

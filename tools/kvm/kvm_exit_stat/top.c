@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <curses.h>
 #include <linux/kernel.h>
 
+#include "signals.h"
 #include "top.h"
 
 /* Lines above the reasons: title, keys, heads of the columns */
@@ -24,7 +26,9 @@ struct top {
 	struct style style;
 	struct snapshot interval;
 	bool reset;
+	/* The first visible reason, and how many there are */
 	size_t scroll;
+	size_t nr_reasons;
 	bool quit;
 	/* Where signals are read, and one that was */
 	int signals;
@@ -130,6 +134,16 @@ static void draw_cell(int y, int *x, const char *text, size_t width, enum kind k
 	*x += (int)width + 1;
 }
 
+/* The last reason is at the bottom, or above. */
+static void limit_scroll(struct top *top)
+{
+	size_t visible = nr_visible();
+	size_t last = top->nr_reasons > visible ? top->nr_reasons - visible : 0;
+
+	if (top->scroll > last)
+		top->scroll = last;
+}
+
 static enum status draw(struct top *top)
 {
 	static const char keys[] =
@@ -142,10 +156,8 @@ static enum status draw(struct top *top)
 
 	if (status)
 		return status;
-	if (grid.nr_lines <= nr_visible())
-		top->scroll = 0;
-	else if (top->scroll > grid.nr_lines - nr_visible())
-		top->scroll = grid.nr_lines - nr_visible();
+	top->nr_reasons = grid.nr_lines;
+	limit_scroll(top);
 
 	erase();
 	if (top->reset)
@@ -199,6 +211,7 @@ static void scroll_by(struct top *top, size_t lines, bool down)
 		top->scroll += lines;
 	else
 		top->scroll -= lines < top->scroll ? lines : top->scroll;
+	limit_scroll(top);
 }
 
 static void handle_key(struct top *top, int key)
@@ -235,8 +248,8 @@ static void handle_key(struct top *top, int key)
 		top->scroll = 0;
 		break;
 	case KEY_END:
-		/* Far enough, and corrected when it is drawn */
-		top->scroll = SIZE_MAX / 2;
+		top->scroll = top->nr_reasons;
+		limit_scroll(top);
 		break;
 	default:
 		/* KEY_RESIZE among others: all is drawn anew anyway. */
@@ -258,6 +271,12 @@ static enum status next_interval(struct top *top)
 	return STATUS_OK;
 }
 
+/* The seconds until the next reading */
+static double wait_time(const struct top *top)
+{
+	return fmax(top->sampler->next - now(), 0);
+}
+
 /* Wait for a key, a signal, a new size or the end of the interval. */
 static enum status step(struct top *top)
 {
@@ -269,8 +288,7 @@ static enum status step(struct top *top)
 	int key;
 
 	/* A new size interrupts it. */
-	if (poll(files, 2, (int)(sampler_wait_time(top->sampler) * 1000) + 1) < 0 &&
-	    errno != EINTR)
+	if (poll(files, 2, (int)(wait_time(top) * 1000) + 1) < 0 && errno != EINTR)
 		return fail(STATUS_SYSTEM, "cannot wait for a key: %s", strerror(errno));
 
 	if (files[1].revents && read(top->signals, &info, sizeof(info)) == sizeof(info)) {
@@ -282,7 +300,7 @@ static enum status step(struct top *top)
 	/* A terminal that is gone gives no keys any more. */
 	if (files[0].revents & (POLLHUP | POLLERR | POLLNVAL))
 		return fail(STATUS_SYSTEM, "the terminal is gone");
-	if (sampler_wait_time(top->sampler) > 0)
+	if (wait_time(top) > 0)
 		return STATUS_OK;
 	return next_interval(top);
 }
@@ -304,14 +322,25 @@ enum status run_top(struct sampler *sampler, struct selection *selection, bool t
 	if (top.signals < 0)
 		return fail(STATUS_SYSTEM, "--top: cannot wait for signals: %s", strerror(errno));
 	screen = newterm(NULL, stdout, stdin);
-	if (!screen)
-		return fail(STATUS_SYSTEM, "--top: cannot drive a terminal of type TERM=%s",
-			    getenv("TERM") ?: "");
+	if (!screen) {
+		status = fail(STATUS_SYSTEM, "--top: there is no terminal of type TERM=%s",
+			      getenv("TERM") ?: "");
+		goto out;
+	}
+	if (!tigetstr("cup")) {
+		endwin();
+		delscreen(screen);
+		status = fail(STATUS_SYSTEM, "--top: TERM=%s has no way to move the cursor",
+			      getenv("TERM") ?: "");
+		goto out;
+	}
 	cbreak();
 	noecho();
 	keypad(stdscr, TRUE);
 	nodelay(stdscr, TRUE);
 	curs_set(0);
+	/* Escape must not hold up the readings. */
+	set_escdelay(25);
 
 	while (!status && !top.quit && !top.caught) {
 		status = draw(&top);
@@ -322,8 +351,10 @@ enum status run_top(struct sampler *sampler, struct selection *selection, bool t
 	endwin();
 	delscreen(screen);
 	snapshot_free(&top.interval);
+out:
 	close(top.signals);
 	if (top.caught)
 		die_of_signal(top.caught, &before);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return status;
 }

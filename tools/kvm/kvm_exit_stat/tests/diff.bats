@@ -58,8 +58,8 @@ is_not_above()
 	snapshot a CPUID='2x1000 2x2000' HLT='4x100' EPT_VIOLATION=5000
 	snapshot b CPUID='3x1500 3x2100' HLT='4x100' EPT_VIOLATION='3x4000'
 	diff_is --csv a b
-	# The 99th percentile of 1000 1000 2000 2000 is in bucket [1024, 2048), where it
-	# is the maximum.
+	# The 99th percentile of 1000 1000 2000 2000 is in bucket [1024, 2048), and at
+	# most the maximum.
 	same "${lines[0]}" "REASON,COUNT_A,COUNT_B,COUNT%,MEAN_A,MEAN_B,MEAN%,P99_A,P99_B,P99%"
 	same "$(tail -n +2 <<<"$output" | sort)" "CPUID,4,6,50.00,1500,1800,20.00,2000,2100,5.00
 EPT_VIOLATION,1,3,200.00,5000,4000,-20.00,5000,4000,-20.00
@@ -166,9 +166,12 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 }
 
 @test "--fail-above: the mean alone, the 99th percentile alone" {
-	# Means rise from 1000 to 1100, maxima are the same.
-	snapshot a CPUID='99x1000 1000000'
-	snapshot b CPUID='99x2000 1000000'
+	# All stay in their buckets, so P99 does, too.
+	snapshot a CPUID='99x1100 1000000'
+	snapshot b CPUID='99x1900 1000000'
+	files diff -J a b
+	ok
+	jq -e '.reasons[0]|."mean%" > 7 and ."p99%" == 0' <<<"$output"
 	is_above 5
 	# One in a hundred: P99 from 1000 to 1500, the mean falls
 	snapshot a CPUID='1x2000 98x1000 2x1100'
@@ -235,7 +238,7 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 	snapshot a CPUID='475'
 	diff_is -J a b
 	# Extremes of an interval are not known: P99 is 512 + 512 * 0.94.  HLT did not
-	# occur in it.
+	# occur in that.
 	jq_is '.[0].reasons|map(select(.count_b > 0)|[.reason, .count_b, .mean_b, .p99_b])|sort' \
 		'[["CPUID",6,450,993],["MSR_READ",1,100,127]]'
 	jq_is '.[0].reasons[]|select(.reason == "CPUID")|[.count_a, ."count%", .mean_a]' '[1,500,475]'
@@ -273,6 +276,19 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 	files diff one b
 	fails 5 b reset
 	same "$output" ""
+}
+
+@test "diff: a reset shows in a reason that is gone" {
+	tree vmx 1000000
+	exits CPUID cycles=500 guest=100
+	exits HLT cycles=50
+	kes record one
+	reset
+	exits CPUID cycles='9x500' guest=900
+	kes record two
+	cat one two >b
+	files diff one b
+	fails 5 b reset
 }
 
 @test "diff: a file with itself, from a pipe" {

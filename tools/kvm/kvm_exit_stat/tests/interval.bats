@@ -26,7 +26,7 @@ go_on()
 }
 
 @test "-i: what happened in each interval, and nothing else" {
-	start -i 0.3 -n 4 -J -o REASON,COUNT,SHARE,TOTAL,AVG,P50,P99,P99.9,AWAY,AWAY_AVG,USER,KVM,TAX
+	start -i 0.4 -n 4 -J -o REASON,COUNT,SHARE,TOTAL,AVG,P50,P99,P99.9,AWAY,AWAY_AVG,USER,KVM,TAX
 	freeze
 	exits CPUID cycles='300 400 500 700' away='1000 3000' user=1000 guest=12000
 	exits TRIPLE_FAULT cycles=100
@@ -53,7 +53,7 @@ go_on()
 }
 
 @test "-i: default columns, title and table for each interval" {
-	start -i 0.2 -n 2
+	start -i 0.4 -n 2
 	freeze
 	exits CPUID cycles='300 400 500 700'
 	go_on 1
@@ -109,7 +109,7 @@ go_on()
 	local mode
 
 	for mode in --csv --raw; do
-		start -i 0.2 -n 2 "$mode" -o REASON,COUNT
+		start -i 0.4 -n 2 "$mode" -o REASON,COUNT
 		freeze
 		exits CPUID cycles=5
 		go_on 1
@@ -203,7 +203,7 @@ HLT,1"
 }
 
 @test "-i: a reset is left out with a message, the rest is done, status 5" {
-	start -i 0.2 -n 3 -J -o REASON,COUNT
+	start -i 0.4 -n 3 -J -o REASON,COUNT
 	freeze
 	exits CPUID cycles=5
 	go_on 1
@@ -318,7 +318,7 @@ reason_is_gone()
 }
 
 @test "-i: the module is unloaded between two reads, status 6" {
-	start -i 0.2 -J -o REASON,COUNT
+	start -i 0.4 -J -o REASON,COUNT
 	freeze
 	exits CPUID cycles=5
 	go_on 1

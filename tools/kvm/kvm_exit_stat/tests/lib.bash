@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 # Helpers of the tests of kvm_exit_stat.
 #
-# The tests need no KVM: they make directories like /sys/kernel/kvm_exit_stats and
-# /sys/kernel/debug/kvm, from single exits that a test lists, and point --sysroot
-# there.  So what the kernel would derive from the exits (sums, minima, histograms)
+# No KVM is needed: directories like /sys/kernel/kvm_exit_stats and
+# /sys/kernel/debug/kvm are made from single exits that a test lists, and --sysroot
+# points there.  So what the kernel would derive from the exits (sums, minima, histograms)
 # is computed here, apart from the tool.
 #
 # KVM_EXIT_STAT is the program under test, kvm_exit_stat from PATH by default.
@@ -34,6 +34,8 @@ prepare()
 	STATS=$ROOT/sys/kernel/kvm_exit_stats
 	DEBUGFS=$ROOT/sys/kernel/debug/kvm
 	background=() wrong=()
+	# Nothing can be read here; that takes time, like sleep.
+	exec {never}<> <(:)
 	cd "$DIR" || return 1
 }
 
@@ -53,7 +55,7 @@ cleanup()
 # The tree
 #
 
-# Names as the kernel has them, too few to be complete.  Never all of them occur.
+# Names as the kernel has them, but not all.  In no test do all of these occur.
 declare -ga VMX=(
 	EXCEPTION_NMI EXTERNAL_INTERRUPT TRIPLE_FAULT INTERRUPT_WINDOW CPUID HLT
 	IO_INSTRUCTION MSR_READ MSR_WRITE CR_ACCESS EPT_VIOLATION EPT_MISCONFIG
@@ -61,7 +63,7 @@ declare -ga VMX=(
 )
 declare -ga SVM=(cpuid hlt npf msr io write_cr4 PF_excp UNKNOWN)
 
-# tree ISA TSC_KHZ: statistics in which nothing has occurred yet
+# For tree(), exits() and reset() below
 make_tree()
 {
 	local name
@@ -101,9 +103,6 @@ put()
 	lengths[$1]=${#2}
 }
 
-# exits REASON [in=PID-FD/VCPU] [cycles=TIMES] [away=TIMES] [user=N] [blocked=N]
-# [preempted=N] [guest=N]: more exits, of the system, and of a VM and a vCPU.  TIMES
-# are cycles, each "T" or "NxT", e.g. "300 2x700".  There can be less away times.
 make_exits()
 {
 	local name=$1 in='' cycles='' away='' user=0 blocked=0 preempted=0 guest=0
@@ -128,7 +127,6 @@ make_exits()
 	fi
 }
 
-# What a write to the file "reset" does
 make_reset()
 {
 	local name table
@@ -295,7 +293,9 @@ row()
 }
 
 # bats traces each command of a test, which makes the functions above 30 times as
-# slow: not of theirs.
+# slow.  So those below switch that off for them.
+
+# tree ISA TSC_KHZ: statistics in which nothing has occurred yet
 tree()
 {
 	local -
@@ -303,6 +303,9 @@ tree()
 	make_tree "$@"
 }
 
+# exits REASON [in=PID-FD/VCPU] [cycles=TIMES] [away=TIMES] [user=N] [blocked=N]
+# [preempted=N] [guest=N]: more exits, of the system, and of a VM and a vCPU.  TIMES
+# are cycles, each "T" or "NxT", e.g. "300 2x700".  There can be fewer away times.
 exits()
 {
 	local -
@@ -310,6 +313,7 @@ exits()
 	make_exits "$@"
 }
 
+# What a write to the file "reset" does
 reset()
 {
 	local -
@@ -504,18 +508,20 @@ need()
 # Runs in the background
 #
 
-# poll COMMAND...: until it succeeds
+# poll COMMAND...: until that succeeds.  Without a new process, if the command needs
+# none: on a busy machine that takes as long as an interval of a test.
 poll()
 {
-	local end=$((SECONDS + LIMIT))
+	local - end=$((SECONDS + LIMIT))
 
+	set +T
 	until "$@"; do
 		if ((SECONDS > end)); then
 			echo "not so after $LIMIT seconds: $*"
 			[[ ! -e $DIR/err ]] || sed 's/^/stderr: /' "$DIR/err"
 			return 1
 		fi
-		sleep 0.02
+		read -rt 0.01 -u "$never" || :
 	done
 }
 
@@ -548,7 +554,12 @@ asleep()
 # has_tables N: that many tables were printed
 has_tables()
 {
-	(($(grep -c '^REASON\|"reasons"' "$DIR/out") >= $1))
+	local line n=0
+
+	while read -r line; do
+		[[ $line != REASON* && $line != '"reasons"'* ]] || n=$((n + 1))
+	done <"$DIR/out"
+	((n >= $1))
 }
 
 # freeze [N]: stop the tool between two reads, after it printed N tables.  What the

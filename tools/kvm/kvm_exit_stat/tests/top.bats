@@ -15,7 +15,7 @@ setup()
 teardown()
 {
 	end_server
-	# The tool is no child of the test, and hangs if it outlives its terminal.
+	# The tool is no child of the test, and must not outlive the test.
 	[[ ! /proc/${PID-}/exe -ef $TOOL ]] || kill -KILL "$PID"
 	cleanup
 }
@@ -34,8 +34,8 @@ end_server()
 	server=$((server + 1))
 }
 
-# live [NAME=VALUE...] [ARG...]: --top in a terminal, started by a shell that notes what
-# it ends with -> PID, of the tool.  With job control if JOBS is set.
+# live [NAME=VALUE...] [ARG...]: --top in a terminal, started by a shell that notes the
+# status at the end -> PID, of the tool.  With job control if JOBS is set.
 live()
 {
 	cat >shell <<-'EOS'

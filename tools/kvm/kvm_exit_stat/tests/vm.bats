@@ -148,7 +148,7 @@ HLT,1,12.50,2.50,0.00,10.00,0.00"
 }
 
 @test "--vm -i: an interval, and a reset" {
-	start --vm 123 -i 0.2 -n 2 -J -o REASON,COUNT,TOTAL,USER
+	start --vm 123 -i 0.4 -n 2 -J -o REASON,COUNT,TOTAL,USER
 	freeze
 	exits CPUID in=123-11/0 cycles='9x100' away='9x200' user=500
 	exits EPT_VIOLATION in=2345-9/0 cycles=5
@@ -159,6 +159,17 @@ HLT,1,12.50,2.50,0.00,10.00,0.00"
 	finish
 	fails 5 reset
 	jq_is '.[0].reasons' '[{"reason":"CPUID","count":9,"total":900,"user":500}]'
+}
+
+@test "--vm -i: a reset shows in a reason that is gone" {
+	start --vm 123 -i 0.2 -n 1
+	freeze
+	reset
+	# All of the other is more than before.
+	exits CPUID in=123-11/0 cycles='99x300 99x700' away='99x1000 99x1500' guest=900000
+	thaw
+	finish
+	fails 5 reset
 }
 
 @test "--vm -i: the VM goes, status 6" {

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+
+#include <linux/compiler.h>
+#include <linux/kernel.h>
+
+#include "signals.h"
+
+static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
+static sig_atomic_t signaled;
+
+static void note_signal(int signal)
+{
+	WRITE_ONCE(signaled, signal);
+}
+
+bool is_ignored(int signal)
+{
+	struct sigaction action;
+
+	return !sigaction(signal, NULL, &action) && action.sa_handler == SIG_IGN;
+}
+
+void catch_signals(void)
+{
+	/* Without SA_RESTART, a write to a full pipe ends. */
+	struct sigaction action = { .sa_handler = note_signal };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		if (!is_ignored(ends[i]))
+			sigaction(ends[i], &action, NULL);
+	}
+}
+
+bool was_signaled(void)
+{
+	return READ_ONCE(signaled);
+}
+
+double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+bool sleep_until(double when)
+{
+	sigset_t blocked, before;
+
+	/* What comes between the last look and the sleep must end the sleep. */
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		sigaddset(&blocked, ends[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &before);
+
+	for (double wait; !was_signaled() && (wait = when - now()) > 0; ) {
+		struct timespec timeout = {
+			.tv_sec = (time_t)wait,
+			.tv_nsec = (long)((wait - (double)(time_t)wait) * 1e9),
+		};
+
+		ppoll(NULL, 0, &timeout, &before);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return !was_signaled();
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KVM_EXIT_STAT_SIGNALS_H
+#define KVM_EXIT_STAT_SIGNALS_H
+
+#include <stdbool.h>
+
+/* Whether whoever started the program wants @signal to have no effect, as nohup does */
+bool is_ignored(int signal);
+
+/*
+ * From now on SIGHUP, SIGINT, SIGQUIT and SIGTERM do not end the program: they are
+ * noted, and interrupt what blocks.
+ */
+void catch_signals(void);
+
+bool was_signaled(void);
+
+/* Sleep.  False if a signal was noted, before or meanwhile. */
+bool sleep_until(double when);
+
+/* CLOCK_MONOTONIC in seconds */
+double now(void);
+
+#endif /* KVM_EXIT_STAT_SIGNALS_H */
