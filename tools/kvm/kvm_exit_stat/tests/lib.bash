@@ -529,6 +529,7 @@ poll()
 # and err.  Without env, bash would have the tool ignore SIGINT.
 start()
 {
+	: >"$DIR/out"
 	env --default-signal=INT,QUIT "$TOOL" --sysroot "$ROOT" "$@" \
 		>"$DIR/out" 2>"$DIR/err" </dev/null 3>&- &
 	PID=$!

@@ -61,7 +61,7 @@ is_refused()
 	jq_is '.[0].reasons.HLT|keys_unsorted' '["count","cycles","away"]'
 }
 
-@test "record: time is UTC, uptime is since the boot, both with nanoseconds" {
+@test "record: time is UTC, uptime is since the boot, both with microseconds" {
 	local before after uptime
 
 	before=$(date +%s)
@@ -72,7 +72,7 @@ is_refused()
 	read -r uptime _ </proc/uptime
 	jq -e --argjson before "$before" --argjson after "$after" --argjson uptime "$uptime" \
 		'.time >= $before and .time < $after + 1 and .uptime > 0 and .uptime <= $uptime + 0.01' f.json
-	grep -Eq '"time":[0-9]+\.[0-9]{9},"uptime":[0-9]+\.[0-9]{9},' f.json
+	grep -Eq '"time":[0-9]+\.[0-9]{6},"uptime":[0-9]+\.[0-9]{6},' f.json
 }
 
 @test "record: numbers of 64 bits round trip" {
@@ -288,7 +288,7 @@ is_refused()
 @test "record -i: the module is unloaded, status 6" {
 	start record -i 0.2 f.json
 	freeze
-	mv "$STATS" "$STATS.unloaded"
+	rm -r "$STATS"
 	thaw
 	finish
 	fails 6 kvm_exit_stats

@@ -365,7 +365,7 @@ edges_are()
 	poll edges_are '[^C].*' UNKNOWN
 	# Not beyond the end
 	keys Down Down Down Up
-	poll edges_are '[^C].*' PREEMPTION_TIMER
+	poll edges_are '[^C].*' TRIPLE_FAULT
 	mux resize-window -x 100 -y 30
 	poll edges_are CPUID UNKNOWN
 	keys q
@@ -473,7 +473,9 @@ edges_are()
 	in_background guest
 	live -i 0.2
 	poll has_order "EPT_VIOLATION CPUID HLT"
-	mv "$STATS" "$STATS.unloaded"
+	kill "${background[0]}"
+	wait "${background[0]}" || :
+	rm -r "$STATS"
 	ends_with 6
 	shows 'kvm_exit_stat: .*kvm_exit_stats'
 }
@@ -490,7 +492,7 @@ edges_are()
 }
 
 @test "--top: not there, or a wrong option: the terminal is not touched" {
-	mv "$STATS" "$STATS.unloaded"
+	rm -r "$STATS"
 	live -i 0.2
 	ends_with 3
 	shows 'kvm_exit_stat: '

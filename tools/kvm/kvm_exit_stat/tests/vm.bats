@@ -193,7 +193,7 @@ HLT,1,12.50,2.50,0.00,10.00,0.00"
 @test "--vm -i: the module goes, status 6" {
 	start --vm 123 -i 0.2
 	freeze
-	mv "$ROOT/sys/kernel" "$ROOT/sys/gone"
+	rm -r "$ROOT/sys/kernel"
 	thaw
 	finish
 	fails 6
@@ -225,7 +225,7 @@ HLT,1,12.50,2.50,0.00,10.00,0.00"
 }
 
 @test "--vm: without the vendor module" {
-	mv "$STATS" "$STATS.unloaded"
+	rm -r "$STATS"
 	kes --vm 123
 	fails 3 kvm_exit_stats
 }
