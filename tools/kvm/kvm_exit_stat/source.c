@@ -159,26 +159,30 @@ static const struct number *find_number(size_t offset)
 	return number;
 }
 
-/*
- * Read until neither the count nor the away time changes, as the latter does at a
- * VM-Entry.  A reason that never occurred has only zeros.
- */
-static enum status read_reason(const struct source *source, struct reason *reason)
+/* What changes at a VM-Exit and at a VM-Entry: nothing if the reason never occurred */
+static enum status read_state(const struct source *source, struct reason *reason)
 {
 	const struct number *count = find_number(offsetof(struct reason, count));
 	const struct number *away = find_number(offsetof(struct reason, away.total));
-	struct reason again = *reason;
 	enum status status = read_number(source, reason, count);
 
-	for (int tries = 0; !status && reason->count && tries < MAX_TRIES; tries++) {
+	return status || !reason->count ? status : read_number(source, reason, away);
+}
+
+/* Read until no VM-Exit and no VM-Entry comes between the numbers. */
+static enum status read_reason(const struct source *source, struct reason *reason)
+{
+	struct reason before = *reason, after = *reason;
+	enum status status = read_state(source, &before);
+
+	for (int tries = 0; !status && before.count && tries < MAX_TRIES; tries++) {
 		for (size_t i = 0; !status && i < NR_NUMBERS; i++)
 			status = read_number(source, reason, &numbers[i]);
 		if (!status)
-			status = read_number(source, &again, count);
-		if (!status)
-			status = read_number(source, &again, away);
-		if (again.count == reason->count && again.away.total == reason->away.total)
+			status = read_state(source, &after);
+		if (after.count == before.count && after.away.total == before.away.total)
 			break;
+		before = after;
 	}
 	return status;
 }
