@@ -26,7 +26,7 @@ bench: ## measure what an exit costs with and without the statistics
 	@$S/bench.sh
 
 fuzz: ## feed the tool with files that are none of its own [MINUTES=10]
-	@. $S/lib.sh && step packages $S/packages.sh && step source $S/tree.sh && $S/fuzz.sh
+	@. $S/lib.sh && step packages $S/packages.sh tests && step source $S/tree.sh && $S/fuzz.sh
 
 figures: ## make the plots in Documentation anew, from a real run
 	@$S/figures.sh

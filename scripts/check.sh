@@ -75,7 +75,7 @@ scripts_are_clean()
 		shellcheck -s bash "$tool_sources/bash-completion/kvm_exit_stat"
 }
 
-step packages "$top/scripts/packages.sh"
+step packages "$top/scripts/packages.sh" tests
 step source "$top/scripts/tree.sh"
 
 passed=0

@@ -5,6 +5,7 @@
 
 documentation=$top/Documentation/virt/kvm/x86
 
+step packages "$top/scripts/packages.sh" tests
 build_kernel
 step initramfs "$top/scripts/initramfs.sh"
 step tool-run "$top/scripts/boot.sh" intel tool

@@ -1,5 +1,6 @@
 #!/bin/bash
-# packages.sh: install the Debian packages that are missing.
+# packages.sh [tests]: install the Debian packages that are missing to build and to
+# run; with "tests", those for tests, checks and plots, too.
 . "$(dirname "$0")/lib.sh"
 
 packages=(
@@ -11,12 +12,19 @@ packages=(
 	qemu-system-x86 busybox-static
 	# the tool
 	libsmartcols-dev libncurses-dev libjson-c-dev pkg-config
-	# tests of the tool
-	bats tmux jq curl gnuplot-nox libxml2-utils bash-completion locales procps
-	clang libclang-rt-14-dev
-	# checks
-	shellcheck mandoc
 )
+case ${1-} in
+'') ;;
+tests)
+	packages+=(
+		bats tmux jq curl gnuplot-nox libxml2-utils bash-completion locales procps
+		clang libclang-rt-14-dev shellcheck mandoc
+	)
+	;;
+*)
+	die "'$1' is not 'tests'"
+	;;
+esac
 
 mapfile -t missing < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' \
 	"${packages[@]}" 2>/dev/null | sed -n 's/^installed //p' |

@@ -4,6 +4,7 @@
 # neither was not run, and fails its scenario or suite.
 . "$(dirname "$0")/lib.sh"
 
+step packages "$top/scripts/packages.sh" tests
 build_kernel
 step builtin "$top/scripts/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
 step tests "$top/scripts/selftests.sh"
