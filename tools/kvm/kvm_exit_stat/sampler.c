@@ -14,9 +14,9 @@ enum status sampler_start(struct sampler *sampler, struct source *source, double
 
 enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot)
 {
-	/* Keep the pace, but do not make up for readings that were missed. */
+	/* Keep the pace, but do not make up for readings that were missed or late. */
 	sampler->next += sampler->period;
-	if (sampler->next <= now())
+	if (sampler->next < now() + sampler->period / 2)
 		sampler->next = now() + sampler->period;
 	return source_read(sampler->source, snapshot);
 }

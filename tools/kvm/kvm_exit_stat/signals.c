@@ -25,8 +25,8 @@ bool is_ignored(int signal)
 
 void catch_signals(void)
 {
-	/* Without SA_RESTART, a write to a full pipe ends. */
-	struct sigaction action = { .sa_handler = note_signal };
+	/* Not SA_RESTART: what blocks shall end.  If it does not, a second one does it. */
+	struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESETHAND };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		if (!is_ignored(ends[i]))

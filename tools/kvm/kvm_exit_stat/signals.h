@@ -8,8 +8,8 @@
 bool is_ignored(int signal);
 
 /*
- * From now on SIGHUP, SIGINT, SIGQUIT and SIGTERM do not end the program: they are
- * noted, and interrupt what blocks.
+ * From now on SIGHUP, SIGINT, SIGQUIT and SIGTERM do not end the program: the first
+ * of each is noted, and interrupts what blocks.
  */
 void catch_signals(void);
 

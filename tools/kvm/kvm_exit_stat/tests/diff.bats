@@ -74,6 +74,18 @@ HLT,4,4,0.00,100,100,0.00,100,100,0.00"
 	squeeze <<<"$output" | grep -Eq '^CPUID 2 4 \+?100.0% 1000 1250 \+?25.0% 1000 1250 \+?25.0%$'
 }
 
+@test "diff: the title for humans tells the files and what they are of" {
+	snapshot a CPUID=1000
+	tree vmx 1000000
+	exits CPUID in=123-11/0 cycles=1000
+	kes record --vm 123 --vcpu 0 b
+	ok
+	diff_is a b
+	[[ ${lines[0]} =~ vmx.*a.*system.*b.*"vm 123-11 vcpu 0" ]]
+	diff_is b a
+	[[ ${lines[0]} =~ vmx.*b.*"vm 123-11 vcpu 0".*a.*system ]]
+}
+
 @test "diff: -J and -r" {
 	snapshot a CPUID='2x1000'
 	snapshot b CPUID='1x750'
@@ -97,6 +109,28 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 	snapshot b 2000000 CPUID=2000
 	diff_is -t -J a b
 	jq_is '.[0].reasons[0]|[.mean_a, .mean_b, ."mean%", ."p99%"]' '[1,1,0,0]'
+}
+
+@test "diff: percentages are those of times, also of different clocks" {
+	local time
+
+	snapshot a 1000000 CPUID=1000
+	for time in '' -t; do
+		snapshot b 2000000 CPUID=2000
+		diff_is $time --csv a b
+		same "$(cut -d, -f 7,10 <<<"${lines[1]}")" 0.00,0.00
+		files diff $time --fail-above 0 a b
+		ok
+		# As many cycles, half the time
+		snapshot b 2000000 CPUID=1000
+		diff_is $time --csv a b
+		same "$(cut -d, -f 7,10 <<<"${lines[1]}")" -50.00,-50.00
+		files diff $time --fail-above 99 b a
+		fails 1 CPUID
+	done
+	# Cycles are shown as they are.
+	diff_is -J a b
+	jq_is '.[0].reasons[0]|[.mean_a, .mean_b]' '[1000,1000]'
 }
 
 @test "diff: a reason that only one file has" {
@@ -308,6 +342,52 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 	ok
 	jq_is '.[0].reasons[0]|[.mean_a, .mean_b]' '[0,100]'
 	[[ $output != *inf* && $output != *nan* ]]
+}
+
+@test "diff: from a mean of 0, a rise is above every limit" {
+	snapshot a CPUID=100x0
+	snapshot b CPUID=100x2
+	is_above 0
+	is_above 1000000000%
+	diff_is -J a b
+	jq_is '.[0].reasons[0]|[.mean_a, .mean_b, ."mean%"]' '[0,2,null]'
+	diff_is --csv a b
+	same "${lines[1]}" "CPUID,100,100,0.00,0,2,,0,2,"
+	diff_is --csv b a
+	same "${lines[1]}" "CPUID,100,100,0.00,2,0,-100.00,2,0,-100.00"
+}
+
+@test "diff: the change of a mean is that before it is rounded" {
+	# 1.99 and 2, shown as 1 and 2
+	snapshot a CPUID='99x2 1'
+	snapshot b CPUID=100x2
+	diff_is --csv a b
+	same "${lines[1]}" "CPUID,100,100,0.00,1,2,0.50,2,2,0.00"
+	is_not_above 60
+	is_not_above 0.51
+	is_above 0.5
+}
+
+@test "diff: the same exits since a reset and in a recording are no change" {
+	local times
+
+	# All that bounds an estimate below and above
+	for times in 1000 100x520 '50x600 50x700' '3x0 1000' '1073741824 99x1099511627776'; do
+		snapshot a CPUID="$times"
+		tree vmx 1000000
+		exits HLT cycles=7
+		kes record one
+		exits CPUID cycles="$times"
+		kes record two
+		cat one two >b
+		diff_is -J a b
+		jq_is '.[0].reasons[0]|[.count_a == .count_b, .mean_a == .mean_b, .p99_a == .p99_b,
+			."count%", ."mean%", ."p99%"]' '[true,true,true,0,0,0]' || with "$times"
+		is_not_above 0 || with "$times"
+		diff_is -J b a
+		jq_is '.[0].reasons[0]|[.p99_a == .p99_b, ."p99%"]' '[true,0]' || with "b a $times"
+	done
+	none
 }
 
 @test "diff: the largest numbers have exact sums" {

@@ -81,6 +81,16 @@ bad()
 	fails 2 'json|-J'
 }
 
+@test "usage: options that take no value" {
+	local option
+
+	# The long name is told, and not the letter that it is short for.
+	for option in --time --json --raw --csv --tax --top --help; do
+		files "$option=5"
+		fails 2 "$option"
+	done
+}
+
 @test "usage: columns that do not exist" {
 	refuse NOPE -o REASON,NOPE
 	refuse NOPE -s NOPE
@@ -93,6 +103,12 @@ bad()
 	refuse '' -s COUNT,TOTAL
 	refuse COUNT_A -o COUNT_A
 	refuse "${O}|column" -o "$(printf 'COUNT,%.0s' {1..10000})COUNT"
+}
+
+@test "usage: a column that is named twice" {
+	refuse COUNT -o COUNT,COUNT
+	refuse 'COUNT twice' -o REASON,count,TOTAL,COUNT
+	refuse COUNT --top -o COUNT,COUNT
 }
 
 @test "usage: RATE without an interval" {
@@ -169,6 +185,12 @@ bad()
 	refuse_files "--openmetrics plot" plot --openmetrics a b.svg
 }
 
+@test "usage: one list of columns" {
+	refuse "--tax $O" --tax -o REASON,TAX
+	refuse "--tax $O" -o REASON --tax -i 1
+	refuse "--tax $O" --top --tax -o REASON
+}
+
 @test "usage: options that do not go with --top" {
 	refuse "--top $N" --top -n 1
 	refuse "--top $N" --top -i 1 -n 1
@@ -243,8 +265,12 @@ bad()
 	refuse_files plot plot
 	refuse_files plot plot a
 	refuse_files plot plot a b.svg c
-	kes record ''
-	fails '[28]'
+	refuse_files record record ''
+	refuse_files diff diff '' a
+	refuse_files diff diff a ''
+	refuse_files diff diff a a ''
+	refuse_files plot plot '' b.svg
+	refuse_files plot plot a ''
 }
 
 @test "usage: values of --fail-above" {

@@ -96,6 +96,24 @@ go_on()
 	jq -e '.reasons[0]|.count == 1000 and .rate > 0 and .rate < 1000 / 0.5' <<<"$output"
 }
 
+@test "-i: intervals that were missed are not made up for" {
+	local seconds
+
+	start -i 0.6 -n 3
+	freeze
+	sleep 1.4
+	thaw
+	finish
+	ok
+	seconds=$(sed -n 's/^vmx, system, \([0-9.]*\) s: .*/\1/p' <<<"$output")
+	same "$(wc -l <<<"$seconds")" 3
+	# Half of an interval is room for a busy machine.
+	awk '$1 < 0.3 { exit 1 }' <<<"$seconds" || {
+		echo "seconds: $seconds"
+		return 1
+	}
+}
+
 @test "-i: each table is printed when its interval ends" {
 	start -i 0.2
 	poll has_tables 1
@@ -173,6 +191,18 @@ HLT,1"
 		'[{"reason":"CPUID","count":1,"avg":100,"p50":96,"away":0,"away_avg":null}]'
 }
 
+@test "-i: a reason of which only an away time ended" {
+	start -i 0.2 -n 1 -J -o REASON,COUNT,RATE,TOTAL,AVG,P50,AWAY,AWAY_AVG,TAX,KVM%,USER%,BLOCKED%
+	freeze
+	# The halted vCPU of the sample wakes up: the exit is of before.
+	exits HLT away=20000 blocked=15000 guest=80000
+	thaw
+	finish
+	ok
+	jq_is '.[0].reasons' '[{"reason":"HLT","count":0,"rate":0,"total":0,"avg":null,"p50":null,
+		"away":20000,"away_avg":20000,"tax":20,"kvm%":5,"user%":0,"blocked%":15}]'
+}
+
 @test "-i: SIGINT, SIGTERM and SIGHUP end it in order" {
 	local signal
 
@@ -194,6 +224,52 @@ HLT,1"
 	finish
 	ok
 	jq -es 'length >= 5 and all(.[]; .reasons)' <<<"$output"
+}
+
+# to_full_pipe ARG...: the tool in the background, of whose output nobody reads a byte
+to_full_pipe()
+{
+	local pipe
+
+	mkfifo pipe
+	# Open for reading, too, so that it is not broken
+	exec {pipe}<>pipe
+	dd if=/dev/zero of=pipe bs=4096 oflag=nonblock 2>/dev/null || :
+	: >"$DIR/out"
+	env --default-signal=INT,QUIT "$TOOL" --sysroot "$ROOT" "$@" \
+		>pipe 2>"$DIR/err" </dev/null 3>&- {pipe}>&- &
+	PID=$!
+	background+=("$PID")
+}
+
+@test "-i: SIGTERM ends it while nobody reads the pipe that is full" {
+	to_full_pipe -i 0.01 -J
+	poll asleep
+	# Far more than the first interval: it writes, and waits.
+	sleep 0.3
+	kill -TERM "$PID"
+	finish
+	ok
+}
+
+@test "-i: a second SIGTERM ends it if nobody reads a long table" {
+	local name columns
+
+	# More than stdio writes at once
+	tree vmx 1000000
+	columns=$("$TOOL" --help | sed '1,/^Columns:/d; / interval$/d' | awk '{ print $1 }' | paste -sd ,)
+	to_full_pipe -i 0.4 -J -o "$columns"
+	freeze
+	for name in "${VMX[@]}"; do
+		exits "$name" cycles=300 away=400
+	done
+	thaw
+	sleep 0.8
+	kill -TERM "$PID"
+	sleep 0.4
+	kill -TERM "$PID" 2>/dev/null || :
+	finish
+	[[ $status -eq 0 || $status -eq 143 ]]
 }
 
 @test "-i: ends when nobody reads any more" {

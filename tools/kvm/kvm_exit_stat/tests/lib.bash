@@ -356,9 +356,19 @@ files()
 # stderr, with all output
 no_space()
 {
+	space 0 "$@"
+}
+
+# space KIB ARG...: the same where a file may have so many KiB
+space()
+{
+	local kib=$1
+
+	shift
 	# Not by SIGXFSZ, but by an error
 	# shellcheck disable=SC2016
-	run bash -c 'trap "" XFSZ; ulimit -f 0; exec "$@" 2>&1' - "$TOOL" --sysroot "$ROOT" "$@"
+	run timeout -k 5 "$LIMIT" bash -c 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@" 2>&1' - \
+		"$kib" "$TOOL" --sysroot "$ROOT" "$@"
 	stderr=$output
 }
 

@@ -242,5 +242,20 @@ histogram()
 	kes --openmetrics=nowhere/kvm.prom
 	fails 8 nowhere
 	kes --openmetrics=
-	fails '[28]'
+	fails 2 --openmetrics
+}
+
+@test "openmetrics: a signal while it reads leaves the old file, and no other" {
+	mkdir textfile
+	echo old >textfile/kvm.prom
+	# One that is read late, and never ends
+	rm "$STATS/clock_warps"
+	mkfifo "$STATS/clock_warps"
+	start --openmetrics=textfile/kvm.prom
+	poll asleep
+	kill -TERM "$PID"
+	finish
+	same "$status" $((128 + 15))
+	same "$(ls -A textfile)" kvm.prom
+	same "$(<textfile/kvm.prom)" old
 }

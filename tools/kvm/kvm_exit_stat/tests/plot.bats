@@ -147,9 +147,10 @@ no_space_plot()
 		ok
 		is_svg out.svg 512ns
 	done
-	# The exit tax is no time: an error, or no difference.
+	# The exit tax is no time.
 	files plot --time snapshot out.png
-	[[ $status -eq 2 ]] || is_png out.png
+	fails 2 -t --hist
+	[[ ! -e out.png ]]
 }
 
 @test "plot: a snapshot without any time away" {
@@ -238,6 +239,39 @@ no_space_plot()
 	is_svg out.svg HLT
 }
 
+@test "plot: each reset in a recording is told" {
+	kes record one
+	exits CPUID cycles=300 away=1000 guest=1000
+	kes record two
+	reset
+	exits HLT cycles=5 away=9 guest=10
+	kes record three
+	reset
+	exits HLT cycles=5
+	kes record four
+	ok
+	cat one two three four >rec
+	files plot rec out.svg
+	fails 5 'rec: .*reset.* 2 and 3' 'rec: .*reset.* 3 and 4'
+	same "$(wc -l <<<"$stderr")" 2
+	is_svg out.svg CPUID
+}
+
+@test "plot: of nothing but resets there is no plot, status 5" {
+	kes record one
+	reset
+	exits HLT cycles=5 away=9 guest=10
+	kes record two
+	ok
+	cat one two >rec
+	rm one two
+	files plot rec out.svg
+	fails 5 rec reset
+	files plot --hist HLT rec out.svg
+	fails 5 rec reset
+	alone rec snapshot
+}
+
 @test "plot: extensions" {
 	local name
 
@@ -287,6 +321,16 @@ fake()
 	run --separate-stderr env PATH="$PWD/fake" "$TOOL" plot snapshot out.svg
 	fails 8 gnuplot
 	none
+}
+
+@test "plot: the status that gnuplot failed with is told" {
+	fake 'exit 3'
+	PATH=$PWD/fake:$PATH files plot snapshot out.svg
+	fails 8 'gnuplot.*status 3$'
+	# shellcheck disable=SC2016
+	fake 'kill -TERM $$'
+	PATH=$PWD/fake:$PATH files plot snapshot out.svg
+	fails 8 'gnuplot.*signal 15$'
 }
 
 @test "plot: gnuplot reads nothing of the user" {

@@ -155,6 +155,38 @@ is_refused()
 	alone full
 }
 
+@test "record: a FIFO that nobody reads is no trap" {
+	local args
+
+	mkfifo f
+	for args in f '-i 60 f'; do
+		# shellcheck disable=SC2086
+		start record $args
+		poll asleep
+		kill -TERM "$PID"
+		finish
+		same "$status" $((128 + 15))
+		alone f
+	done
+}
+
+@test "record: to standard output, sent to a file, keeps what is there" {
+	echo old >log
+	# Not /dev/stdout: what renames a file to that, as root, breaks the machine.
+	"$TOOL" --sysroot "$ROOT" record /dev/fd/1 >>log
+	same "$(head -n 1 log)" old
+	same "$(wc -l <log)" 2
+	tail -n 1 log | jq -e .kvm_exit_stat
+}
+
+@test "record: a symbolic link to nothing, status 8" {
+	ln -s target.json f.json
+	kes record f.json
+	fails 8 f.json
+	same "$(readlink f.json)" target.json
+	alone f.json
+}
+
 @test "record: an operand that cannot be written, status 8" {
 	kes record nowhere/f.json
 	fails 8 nowhere/f.json
@@ -196,6 +228,23 @@ is_refused()
 	no_space record f.json
 	fails 8 f.json
 	alone ""
+}
+
+@test "record: a snapshot that fits in part is as good as none" {
+	echo old >f.json
+	kes record whole
+	ok
+	[[ $(stat -c %s whole) -gt 1024 ]]
+	rm whole
+	space 1 record f.json
+	fails 8 f.json
+	same "$(<f.json)" old
+	alone f.json
+	# Nor is it the beginning of a recording.
+	space 1 record -i 0.01 f.json
+	fails 8 f.json
+	same "$(<f.json)" old
+	alone f.json
 }
 
 @test "record -i: a line at the beginning and after each interval" {
@@ -252,6 +301,18 @@ is_refused()
 	done
 }
 
+@test "record -i: a signal that is ignored, as with nohup, does not end it" {
+	trap '' HUP
+	start record -i 0.2 -n 3 f.json
+	trap - HUP
+	freeze
+	kill -HUP "$PID"
+	thaw
+	finish
+	ok
+	same "$(wc -l <f.json)" 4
+}
+
 @test "record -i: a signal in a long interval ends it at once" {
 	start record -i 86400 f.json
 	poll asleep
@@ -270,6 +331,18 @@ is_refused()
 	same "$(<f.json)" old
 }
 
+@test "record -i: a full disk ends it, what was recorded is kept in whole lines" {
+	# No -n: without an end it would go on for ever.
+	space 16 record -i 0.01 f.json
+	fails 8 f.json
+	alone f.json
+	same "$(tail -c 1 f.json)" ""
+	jq -es 'length > 1 and all(.[]; .kvm_exit_stat == 1)' f.json
+	same "$(wc -l <f.json)" "$(jq -s length f.json)"
+	files diff f.json f.json
+	ok
+}
+
 @test "record -i: a reset is recorded for those who read it" {
 	start record -i 0.3 -n 2 f.json
 	freeze
@@ -283,6 +356,36 @@ is_refused()
 	files diff f.json f.json
 	fails 5 f.json reset
 	same "$output" ""
+}
+
+@test "record -i: messages do not get into the file, if standard error is closed" {
+	local closed
+
+	: >"$DIR/out"
+	# What is closed decides which file would be number 2.
+	for closed in '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+		sample
+		(eval "exec $closed"; exec "$TOOL" --sysroot "$ROOT" record -i 0.05 f.json) 3>&- &
+		PID=$!
+		background+=("$PID")
+		freeze
+		reset
+		exits CPUID cycles=5
+		# Counts that do not add up, of which there is a message for each interval
+		put "$STATS/total_exits" 99
+		thaw
+		sleep 0.4
+		put "$STATS/total_exits" 1
+		sleep 0.4
+		kill -TERM "$PID"
+		poll in_state "$PID" ZX
+		wait "$PID" || :
+		alone f.json
+		jq -es '.[0].reasons.CPUID.count == 4 and all(.[]; .kvm_exit_stat == 1)' f.json &&
+			same "$(wc -l <f.json)" "$(jq -s length f.json)" || with "$closed"
+		rm f.json
+	done
+	none
 }
 
 @test "record -i: the module is unloaded, status 6" {
@@ -505,6 +608,23 @@ edit()
 		is_refused bad || with "$number in the histogram"
 	done
 	none
+}
+
+@test "files: no more than 256 reasons" {
+	small good
+	# shellcheck disable=SC2016
+	edit most '.reasons = ([range(256) as $n | {"r\($n)": .reasons.hlt}] | add)'
+	files diff --csv good most
+	ok
+	same "${#lines[@]}" $((1 + 256 + 1))
+	# shellcheck disable=SC2016
+	edit bad '.reasons = ([range(257) as $n | {"r\($n)": .reasons.hlt}] | add)'
+	is_refused bad 'bad.*256'
+}
+
+@test "files: one that does not end" {
+	small good
+	is_refused /dev/zero
 }
 
 @test "files: a recording whose lines do not belong together" {

@@ -268,19 +268,35 @@ HLT,2,1.00,100,40,50,48,60,60,60
 MSR_WRITE,1,0.00,0,0,0,0,0,0,0"
 }
 
+@test "-r: what is not known is -, so that no column moves" {
+	kes -r -s REASON -o REASON,AWAY_AVG,COUNT,AWAY_MAX
+	ok
+	same "$output" "REASON AWAY_AVG COUNT AWAY_MAX
+CPUID 1250 4 1500
+EPT_VIOLATION 4666 3 8000
+HLT 10000 2 10000
+IO_INSTRUCTION 21000 1 21000
+MSR_WRITE - 1 -"
+}
+
 @test "--raw is -r" {
 	kes -r
 	ok
 	same "$("$TOOL" --sysroot "$ROOT" --raw)" "$output"
 }
 
-@test "a locale with decimal commas changes no number" {
+# in_locale NAME: one with decimal commas
+in_locale()
+{
 	need localedef
 	mkdir locales
-	localedef -i de_DE -f UTF-8 locales/de_DE.UTF-8 2>/dev/null || skip "there is no locale de_DE"
-	export LOCPATH=$PWD/locales LC_ALL=de_DE.UTF-8
-	[[ $(env printf '%.1f' 1,5 2>/dev/null) = 1,5 ]] || skip "locale de_DE does not work"
+	localedef -i "$1" -f UTF-8 "locales/$1.UTF-8" 2>/dev/null || skip "there is no locale $1"
+	export LOCPATH=$PWD/locales LC_ALL=$1.UTF-8
+	[[ $(env printf '%.1f' 1,5 2>/dev/null) = 1,5 ]] || skip "locale $1 does not work"
+}
 
+@test "a locale with decimal commas changes no number" {
+	in_locale de_DE
 	kes -J -t -o REASON,SHARE,AVG -s REASON
 	ok
 	jq_is '.[0].reasons[0]' '{"reason":"CPUID","share":19,"avg":0.475}'
@@ -292,6 +308,17 @@ MSR_WRITE,1,0.00,0,0,0,0,0,0,0"
 	kes --openmetrics
 	ok
 	[[ $output != *[0-9],[0-9]* ]]
+}
+
+@test "a locale in which i is no lower-case I changes no name" {
+	in_locale tr_TR
+	kes --csv -o reason,min -s min
+	ok
+	same "${lines[0]}" REASON,MIN
+	kes --csv -o share,away_min -s tax
+	ok
+	kes -i 0.01 -n 1 -o Share
+	ok
 }
 
 @test "percentiles: each bucket by itself" {
@@ -475,6 +502,49 @@ extremes()
 	kes -r -o KVM,KVM%
 	ok
 	same "${lines[1]}" "0 0.00"
+}
+
+# enter_while_reading FILE: a vCPU enters the guest while that file of HLT is read, of
+# which the reader still gets the old text
+enter_while_reading()
+{
+	local hlt=$STATS/reasons/HLT
+
+	rm -rf new
+	sample
+	cp -r "$hlt" old
+	exits HLT away=20000 blocked=20000
+	mv "$hlt" new
+	mv old "$hlt"
+	rm "$hlt/$1"
+	mkfifo "$hlt/$1"
+	{
+		# Here the reader has opened the FIFO, and waits.  Next time it finds a file.
+		mv new/* "$hlt"
+		echo "$2"
+	} >"$hlt/$1" 3>&- &
+	background+=($!)
+}
+
+@test "a VM-Entry while a reason is read: its numbers match" {
+	local file columns=REASON,COUNT,AWAY,AWAY_AVG,AWAY_MAX,AWAY_P50,KVM,USER,BLOCKED,TAX,KVM%,BLOCKED%
+	local want old
+
+	exits HLT away=20000 blocked=20000
+	kes --csv -o "$columns"
+	ok
+	want=$output
+	[[ $want == *$'\nHLT,2,30000,15000,20000,'*,500,0,29500,* ]]
+	# The count stays, and parts can be read before or after what they are parts of.
+	for file in away_total away_user away_blocked away_preempted away_min away_max away_hist; do
+		sample
+		old=$(<"$STATS/reasons/HLT/$file")
+		enter_while_reading "$file" "$old"
+		kes --csv -o "$columns"
+		ok || with "$file"
+		same "$output" "$want" || with "$file"
+	done
+	none
 }
 
 @test "nothing occurred yet: tables without lines" {

@@ -163,7 +163,8 @@ in_background()
 	shows 'REASON +COUNT +RATE +SHARE +TOTAL +AVG +P50 +P99 +P99.9'
 	# Before the interval
 	shows_not TRIPLE_FAULT
-	shows $'\nCPUID +[0-9]+ +[0-9.]+ +[0-9.]+% +[0-9]+ +1000 '
+	# Of an interval that did not begin or end while the files of a reason were written
+	poll shows $'\nCPUID +[0-9]+ +[0-9.]+ +[0-9.]+% +[0-9]+ +1000 '
 	keys q
 	ends_with 0
 }
@@ -533,4 +534,16 @@ edges_are()
 	shows 'kvm_exit_stat: .*TERM|terminal'
 	live TERM= -i 0.1
 	ends_with 8
+}
+
+@test "--top: a terminal that cannot move the cursor, status 8" {
+	without_leak_check
+	need script
+	# All that the terminal gets
+	TERM=dumb run timeout -k 5 "$LIMIT" script -qec "'$TOOL' --sysroot '$ROOT' --top -i 0.1" \
+		/dev/null </dev/null
+	[[ $status -eq 8 && $output == *'kvm_exit_stat: '*TERM=dumb* && $output != *$'\e'* ]] || {
+		show_run
+		return 1
+	}
 }

@@ -127,6 +127,18 @@ HLT,1,12.50,2.50,0.00,10.00,0.00"
 	[[ $output != *@* ]]
 }
 
+@test "--vm --hist: a reason that does not exist, or never occurred" {
+	kes --vm 123 --hist NOT_A_REASON
+	fails 2 --hist NOT_A_REASON
+	same "$output" ""
+	# Not even in the system; a table lacks it, too.
+	kes --vm 123 --hist TRIPLE_FAULT
+	ok
+	same "${lines[0]}" "TRIPLE_FAULT: 0 exits, handling, TSC cycles"
+	kes --vm 123 --vcpu 0 --hist TRIPLE_FAULT
+	ok
+}
+
 @test "--vm: record has its scope" {
 	kes record --vm 123 f
 	ok
