@@ -2,17 +2,18 @@
 # The tool on real numbers: it shows what sysfs and debugfs have, notices resets and
 # unloading, and gives metrics and a recording that go on to the host.
 . /lib/l1.sh
+cd "$HOME" || exit
 
-# same NAME COMMAND...: the command prints what is in /tmp/expected
+# same NAME COMMAND...: the command prints what is in expected
 same()
 {
 	name=$1
 	shift
-	if "$@" >/tmp/actual && cmp -s /tmp/expected /tmp/actual; then
+	if "$@" >actual && cmp -s expected actual; then
 		echo "ok $name"
 	else
 		echo "not ok $name"
-		diff /tmp/expected /tmp/actual || :
+		diff expected actual || :
 	fi
 }
 
@@ -22,10 +23,10 @@ status_is()
 	expected=$1
 	status=0
 	shift
-	"$@" >/tmp/actual 2>&1 || status=$?
+	"$@" >actual 2>&1 || status=$?
 	[ $status = "$expected" ] || {
 		echo "status $status, not $expected, of $*"
-		cat /tmp/actual
+		cat actual
 		return 1
 	}
 }
@@ -58,7 +59,7 @@ sysfs_table()
 load_kvm
 guest
 pid=$(cat /tmp/guest.pid)
-sysfs_table >/tmp/expected
+sysfs_table >expected
 same "the table has the numbers of sysfs" kvm_exit_stat --csv -o $columns -s REASON
 same "the only VM has the numbers of the system" \
 	kvm_exit_stat --csv -o $columns -s REASON --vm "$pid"
@@ -66,26 +67,26 @@ same "the only vCPU has the numbers of the system" \
 	kvm_exit_stat --csv -o $columns -s REASON --vm "$pid" --vcpu 0
 
 vm=$(cd /sys/kernel/debug/kvm && echo "$pid"-*)
-kvm_exit_stat --csv -t >/tmp/expected
+kvm_exit_stat --csv -t >expected
 same "the VM can be named in full, and times be in microseconds" kvm_exit_stat --csv -t --vm "$vm"
 check "no VM of another process" status_is 3 kvm_exit_stat --vm 1
 check "no vCPU of another number" status_is 3 kvm_exit_stat --vm "$pid" --vcpu 7
-kvm_exit_stat --openmetrics=/tmp/metrics.1
+kvm_exit_stat --openmetrics=metrics.1
 
 # From before a guest until it is done
-kvm_exit_stat record -i 0.5 /tmp/recording 2>/tmp/record.log &
+kvm_exit_stat record -i 0.5 recording &
 record=$!
 guest
 kill $record
 wait $record || :
-check "a recording is read" kvm_exit_stat diff /tmp/recording /tmp/recording
-kvm_exit_stat --openmetrics=/tmp/metrics.2
+check "a recording is read" kvm_exit_stat diff recording recording
+kvm_exit_stat --openmetrics=metrics.2
 
 # Nothing runs now: all counters stay what they are.
 kill "$(cat /tmp/guest.pid)"
 sleep 1
 check "an idle host has no exits" status_is 0 kvm_exit_stat -i 0.1 -n 1 --raw -o REASON
-check "the table has no line then" value_is /tmp/actual REASON
+check "the table has no line then" value_is actual REASON
 
 # after COMMAND...: run it while the tool waits for the end of its interval
 after()
@@ -101,13 +102,13 @@ after()
 }
 check "a reset is noticed" status_is 5 after sh -c "echo 1 >$STATS/reset"
 check "nothing is left after a reset" status_is 0 kvm_exit_stat --raw -o REASON
-check "the table is empty after a reset" value_is /tmp/actual REASON
+check "the table is empty after a reset" value_is actual REASON
 check "unloading is noticed" status_is 6 after rmmod "$(vendor)"
 check "without KVM there is nothing to show" status_is 3 kvm_exit_stat
 
 for name in metrics.1 metrics.2 recording; do
 	echo "--- $name"
-	cat /tmp/$name
+	cat $name
 done
 echo "--- dmesg"
 dmesg

@@ -94,8 +94,6 @@ static const struct {
 	{ "help", no_argument, 'h', LIVE | DIFF | PLOT },
 };
 
-static const char short_options[] = ":i:n:o:s:tJrh";
-
 static const char usage[] =
 	"Usage:\n"
 	"  kvm_exit_stat [OPTION...]                    show what happened since the reset\n"
@@ -290,14 +288,21 @@ static enum status refuse_option(int result, int key, const char *text)
 static enum status parse_options(struct options *options, int argc, char *argv[], int *given)
 {
 	struct option long_options[ARRAY_SIZE(all_options) + 1] = {};
+	char short_options[2 * ARRAY_SIZE(all_options) + 2] = ":", *letter = short_options + 1;
 	int key, index;
 
-	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++) {
 		long_options[i] = (struct option){
 			.name = all_options[i].name,
 			.has_arg = all_options[i].argument,
 			.val = all_options[i].key,
 		};
+		if (all_options[i].key >= OPTION_CSV)
+			continue;
+		*letter++ = (char)all_options[i].key;
+		if (all_options[i].argument == required_argument)
+			*letter++ = ':';
+	}
 
 	opterr = 0;
 	while ((key = getopt_long(argc, argv, short_options, long_options, &index)) >= 0) {
@@ -444,6 +449,7 @@ static enum status print_intervals(struct options *options, const struct selecti
 	enum status status;
 
 	status = sampler_start(&sampler, &options->source, options->period);
+	/* Not only after an interval that may be long */
 	if (!status)
 		status = make_style(&style, true, options->time, &sampler.last,
 				    options->source.sysfs);

@@ -9,11 +9,6 @@ setup()
 	prepare
 }
 
-teardown()
-{
-	cleanup
-}
-
 # snapshot FILE [TSC_KHZ] REASON=TIMES...: as if that had occurred since a reset
 snapshot()
 {

@@ -4,17 +4,6 @@
 
 load lib
 
-setup()
-{
-	prepare
-	sample
-}
-
-teardown()
-{
-	cleanup
-}
-
 # refuse NAMES ARG...: a usage error whose message has all of NAMES, regular
 # expressions
 refuse()

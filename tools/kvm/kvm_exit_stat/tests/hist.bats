@@ -10,11 +10,6 @@ setup()
 	tree vmx 1000000
 }
 
-teardown()
-{
-	cleanup
-}
-
 # bar LENGTH: 52 places with so many filled
 bar()
 {

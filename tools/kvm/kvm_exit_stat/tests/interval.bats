@@ -7,17 +7,6 @@
 
 load lib
 
-setup()
-{
-	prepare
-	sample
-}
-
-teardown()
-{
-	cleanup
-}
-
 # go_on N: go on until N tables are printed, and stop again
 go_on()
 {

@@ -51,6 +51,18 @@ cleanup()
 	cd / && rm -rf "$DIR"
 }
 
+# What a file of tests does not define itself
+setup()
+{
+	prepare
+	sample
+}
+
+teardown()
+{
+	cleanup
+}
+
 #
 # The tree
 #

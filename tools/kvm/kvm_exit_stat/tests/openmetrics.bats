@@ -4,17 +4,6 @@
 
 load lib
 
-setup()
-{
-	prepare
-	sample
-}
-
-teardown()
-{
-	cleanup
-}
-
 # metrics: print them -> output
 metrics()
 {

@@ -16,11 +16,6 @@ setup()
 	[[ $BATS_TEST_DESCRIPTION == *'no gnuplot'* ]] || need gnuplot
 }
 
-teardown()
-{
-	cleanup
-}
-
 # recording FILE: two intervals
 recording()
 {

@@ -12,11 +12,6 @@ setup()
 	cd files || return 1
 }
 
-teardown()
-{
-	cleanup
-}
-
 # alone FILE: there is no other, e.g. no temporary one
 alone()
 {

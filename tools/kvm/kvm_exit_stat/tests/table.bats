@@ -4,17 +4,6 @@
 
 load lib
 
-setup()
-{
-	prepare
-	sample
-}
-
-teardown()
-{
-	cleanup
-}
-
 # columns LIST [ARG...]: these columns of the sample, sorted by name
 columns()
 {

@@ -14,11 +14,6 @@ setup()
 	exits EPT_VIOLATION in=2345-9/0 cycles='2x1000 3000' away='2000 4000 8000' user=5000 preempted=1000
 }
 
-teardown()
-{
-	cleanup
-}
-
 # edit SED...: the table of the VM
 edit()
 {
