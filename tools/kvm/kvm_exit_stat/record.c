@@ -25,16 +25,16 @@ static struct json_object *new_seconds(double seconds)
 	return json_object_new_double_s(seconds, text);
 }
 
-static struct json_object *new_numbers(const uint64_t *numbers, size_t length)
+static struct json_object *new_numbers(const uint64_t *from, size_t length)
 {
 	struct json_object *array;
 
 	if (length == 1)
-		return json_object_new_uint64(*numbers);
+		return json_object_new_uint64(*from);
 
 	array = json_object_new_array();
 	for (size_t i = 0; i < length; i++)
-		json_object_array_add(array, json_object_new_uint64(numbers[i]));
+		json_object_array_add(array, json_object_new_uint64(from[i]));
 	return array;
 }
 
