@@ -81,13 +81,11 @@ suite()
 # What L1's numbers are in Prometheus
 prometheus()
 {
-	local result=$build/run/$1/tool/result.log metrics
+	local out=$build/run/$1/tool
 
-	metrics=$(mktemp -d)
-	section_of "$result" metrics.1 >"$metrics/1"
-	section_of "$result" metrics.2 >"$metrics/2"
-	"$top/scripts/prometheus.sh" "$build/prometheus" "$metrics"/{1,2}
-	rm -r "$metrics"
+	section_of "$out/result.log" metrics.1 >"$out/metrics.1"
+	section_of "$out/result.log" metrics.2 >"$out/metrics.2"
+	"$top/scripts/prometheus.sh" "$build/prometheus" "$out"/metrics.{1,2}
 }
 
 for machine in intel amd; do

@@ -60,9 +60,17 @@ static struct value ratio(double part, double whole, double factor)
 	return (struct value){ .known = whole > 0, .d = whole > 0 ? part * factor / whole : 0 };
 }
 
-static const struct times *times_of(const struct reason *reason, const struct column *column)
+struct value average_of(const struct times *times)
 {
-	return (const struct times *)((const char *)reason + column->offset);
+	return (struct value){ .known = times_count(times) > 0, .n = times_average(times) };
+}
+
+struct value quantile_of(const struct times *times, double quantile, bool interval)
+{
+	return (struct value){
+		.known = times_count(times) > 0,
+		.n = times_quantile(times, quantile, interval),
+	};
 }
 
 static struct value get_name(const struct column *column, const struct snapshot *snapshot,
@@ -93,7 +101,7 @@ static struct value get_share(const struct column *column, const struct snapshot
 static struct value get_extreme(const struct column *column, const struct snapshot *snapshot,
 				const struct reason *reason)
 {
-	const struct times *times = times_of(reason, column);
+	const struct times *times = times_at(reason, column->offset);
 
 	return (struct value){
 		.known = times_count(times) > 0,
@@ -104,20 +112,14 @@ static struct value get_extreme(const struct column *column, const struct snapsh
 static struct value get_average(const struct column *column, const struct snapshot *snapshot,
 				const struct reason *reason)
 {
-	const struct times *times = times_of(reason, column);
-
-	return (struct value){ .known = times_count(times) > 0, .n = times_average(times) };
+	return average_of(times_at(reason, column->offset));
 }
 
 static struct value get_quantile(const struct column *column, const struct snapshot *snapshot,
 				 const struct reason *reason)
 {
-	const struct times *times = times_of(reason, column);
-
-	return (struct value){
-		.known = times_count(times) > 0,
-		.n = times_quantile(times, column->quantile, snapshot->interval),
-	};
+	return quantile_of(times_at(reason, column->offset), column->quantile,
+			   snapshot->interval);
 }
 
 static struct value get_tax(const struct column *column, const struct snapshot *snapshot,
@@ -175,12 +177,11 @@ static_assert(ARRAY_SIZE(all_columns) < MAX_SELECTED, "all columns can be select
 /* In Turkish, say, i is no lower-case I. */
 static bool is_name(const char *name, const char *text)
 {
-	locale_t c = newlocale(LC_CTYPE_MASK, "C", NULL);
-	bool equal = c && !strcasecmp_l(name, text, c);
+	static locale_t c;
 
-	if (c)
-		freelocale(c);
-	return equal;
+	if (!c)
+		c = newlocale(LC_CTYPE_MASK, "C", NULL);
+	return c && !strcasecmp_l(name, text, c);
 }
 
 static enum status find_column(const struct column **column, const char *name, bool interval)

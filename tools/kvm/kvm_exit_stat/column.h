@@ -38,6 +38,10 @@ enum status make_style(struct style *style, bool human, bool time,
 void format_value(char text[VALUE_LEN], enum kind kind, const struct value *value,
 		  const struct style *style);
 
+/* Values of times, which are not known if there is none */
+struct value average_of(const struct times *times);
+struct value quantile_of(const struct times *times, double quantile, bool interval);
+
 /* Which snapshots a column has values of */
 enum when {
 	ALWAYS,

@@ -63,22 +63,6 @@ static void set_change(struct pair *pair, double a, double b)
 
 enum { COUNT, MEAN, P99, NR_PAIRS };
 
-static struct value mean_of(const struct reason *reason)
-{
-	return (struct value){
-		.known = times_count(&reason->cycles) > 0,
-		.n = times_average(&reason->cycles),
-	};
-}
-
-static struct value p99_of(const struct reason *reason, bool interval)
-{
-	return (struct value){
-		.known = times_count(&reason->cycles) > 0,
-		.n = times_quantile(&reason->cycles, 0.99, interval),
-	};
-}
-
 static double exact_mean(const struct reason *reason)
 {
 	return (double)reason->cycles.total / (double)times_count(&reason->cycles);
@@ -105,13 +89,17 @@ static void compare_reason(struct pair pairs[NR_PAIRS], const struct side *a,
 	};
 	set_change(&pairs[COUNT], (double)x->count, (double)y->count);
 
-	pairs[MEAN] = (struct pair){ .kind = KIND_CYCLES, .a = mean_of(x), .b = mean_of(y) };
+	pairs[MEAN] = (struct pair){
+		.kind = KIND_CYCLES,
+		.a = average_of(&x->cycles),
+		.b = average_of(&y->cycles),
+	};
 	set_change(&pairs[MEAN], exact_mean(x), exact_mean(y) * scale);
 
 	pairs[P99] = (struct pair){
 		.kind = KIND_CYCLES,
-		.a = p99_of(x, interval),
-		.b = p99_of(y, interval),
+		.a = quantile_of(&x->cycles, 0.99, interval),
+		.b = quantile_of(&y->cycles, 0.99, interval),
 	};
 	set_change(&pairs[P99], (double)pairs[P99].a.n, (double)pairs[P99].b.n * scale);
 }

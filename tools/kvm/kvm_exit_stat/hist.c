@@ -52,21 +52,17 @@ static void print_bucket(const struct times *times, size_t bucket, uint64_t most
 static void print_times(const struct times *times, const char *name, const char *what,
 			const struct style *style)
 {
-	size_t first = NR_BUCKETS, last = 0;
 	uint64_t most = 0;
-
-	for (size_t i = 0; i < NR_BUCKETS; i++) {
-		if (!times->hist[i])
-			continue;
-		if (first == NR_BUCKETS)
-			first = i;
-		last = i;
-		if (times->hist[i] > most)
-			most = times->hist[i];
-	}
+	size_t first, last;
 
 	printf("%s: %llu exits, %s, %s\n", name, (unsigned long long)times_count(times), what,
 	       style->time ? "time" : "TSC cycles");
+	if (!times_range(times, &first, &last))
+		return;
+	for (size_t i = first; i <= last; i++) {
+		if (times->hist[i] > most)
+			most = times->hist[i];
+	}
 	for (size_t i = first; i <= last; i++)
 		print_bucket(times, i, most, style);
 }

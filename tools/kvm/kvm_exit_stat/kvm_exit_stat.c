@@ -401,98 +401,49 @@ static enum status flush_output(void)
 	return STATUS_OK;
 }
 
-static enum status print(const struct options *options, const struct selection *selection,
-			 const struct snapshot *snapshot)
-{
-	struct style style;
-	enum status status = make_style(&style, options->format == FORMAT_HUMAN, options->time,
-					snapshot, options->source.sysfs);
-
-	if (status)
-		return status;
-	if (options->mode == HIST)
-		print_hist(snapshot, options->reason, &style);
-	else
-		status = print_snapshot(snapshot, selection, options->format, &style);
-	return status ?: flush_output();
-}
-
-/* What the steps of a series of intervals have in common */
-struct series {
+/* What all tables of a run have in common */
+struct view {
 	const struct options *options;
-	const struct selection *selection;
-	struct output output;
+	struct selection selection;
+	struct style style;
 	bool printed;
 };
 
-static enum status print_interval(struct sampler *sampler, void *data)
+static enum status print(struct view *view, const struct snapshot *snapshot)
 {
-	struct series *series = data;
+	const struct options *options = view->options;
+	enum status status = STATUS_OK;
+
+	if (view->printed && options->format == FORMAT_HUMAN)
+		putchar('\n');
+	view->printed = true;
+	if (options->mode == HIST)
+		print_hist(snapshot, options->reason, &view->style);
+	else
+		status = print_snapshot(snapshot, &view->selection, options->format, &view->style);
+	return status ?: flush_output();
+}
+
+static enum status print_interval(struct sampler *sampler, void *view)
+{
 	struct snapshot interval;
 	enum status status = sampler_next(sampler, &interval);
 
 	if (status)
 		return status;
-	if (series->printed && series->options->format == FORMAT_HUMAN)
-		putchar('\n');
-	series->printed = true;
-	status = print(series->options, series->selection, &interval);
+	status = print(view, &interval);
 	snapshot_free(&interval);
-	return status;
-}
-
-static enum status print_intervals(struct options *options, const struct selection *selection)
-{
-	struct series series = { .options = options, .selection = selection };
-	struct sampler sampler;
-	struct style style;
-	enum status status;
-
-	status = sampler_start(&sampler, &options->source, options->period);
-	/* Not only after an interval that may be long */
-	if (!status)
-		status = make_style(&style, true, options->time, &sampler.last,
-				    options->source.sysfs);
-	if (!status)
-		status = sampler_repeat(&sampler, options->intervals, print_interval, &series);
-	sampler_stop(&sampler);
-	return status;
-}
-
-static enum status print_once(struct options *options, const struct selection *selection)
-{
-	struct snapshot snapshot;
-	enum status status = source_read(&options->source, &snapshot);
-
-	if (status)
-		return status;
-	status = print(options, selection, &snapshot);
-	snapshot_free(&snapshot);
-	return status;
-}
-
-static enum status top(struct options *options, struct selection *selection)
-{
-	struct sampler sampler;
-	enum status status = sampler_start(&sampler, &options->source, options->period ?: 1);
-	struct style style;
-
-	if (!status)
-		status = make_style(&style, true, options->time, &sampler.last,
-				    options->source.sysfs);
-	if (!status)
-		status = run_top(&sampler, selection, options->time);
-	sampler_stop(&sampler);
 	return status;
 }
 
 static enum status show(struct options *options)
 {
-	struct selection selection = {};
+	struct view view = { .options = options };
 	enum status status = STATUS_OK;
+	struct sampler sampler;
 
 	if (options->mode != HIST)
-		status = make_selection(&selection, options);
+		status = make_selection(&view.selection, options);
 	if (!status)
 		status = source_open(&options->source);
 	if (status)
@@ -500,11 +451,20 @@ static enum status show(struct options *options)
 	if (options->mode == HIST && !source_has_reason(&options->source, options->reason))
 		return fail(STATUS_USAGE, "--hist %s: %s/reasons has no such exit reason",
 			    options->reason, options->source.sysfs);
-	if (options->mode == TOP)
-		return top(options, &selection);
-	if (options->period)
-		return print_intervals(options, &selection);
-	return print_once(options, &selection);
+
+	status = sampler_start(&sampler, &options->source, options->period ?: 1);
+	/* Before an interval, which may be long */
+	if (!status)
+		status = make_style(&view.style, options->format == FORMAT_HUMAN, options->time,
+				    &sampler.last, options->source.sysfs);
+	if (!status && options->mode == TOP)
+		status = run_top(&sampler, &view.selection, &view.style);
+	else if (!status && options->period)
+		status = sampler_repeat(&sampler, options->intervals, print_interval, &view);
+	else if (!status)
+		status = print(&view, &sampler.last);
+	sampler_stop(&sampler);
+	return status;
 }
 
 static enum status show_metrics(struct options *options)
@@ -535,13 +495,13 @@ static enum status show_metrics(struct options *options)
 /* A reset is no matter, since who reads the recording sees it, too. */
 static enum status record_snapshot(struct sampler *sampler, void *data)
 {
-	struct series *series = data;
+	struct output *output = data;
 	struct snapshot snapshot;
 	enum status status = sampler_read(sampler, &snapshot);
 
 	if (status)
 		return status;
-	status = write_snapshot(series->output.file, &snapshot) ?: output_keep(&series->output);
+	status = write_snapshot(output->file, &snapshot) ?: output_keep(output);
 	snapshot_free(&snapshot);
 	return status;
 }
@@ -549,8 +509,8 @@ static enum status record_snapshot(struct sampler *sampler, void *data)
 /* Whatever ends a recording, what was recorded before is kept. */
 static enum status record(struct options *options)
 {
-	struct series series = {};
 	struct sampler sampler;
+	struct output output;
 	enum status status;
 
 	status = source_open(&options->source);
@@ -558,15 +518,15 @@ static enum status record(struct options *options)
 		status = sampler_start(&sampler, &options->source, options->period);
 	if (status)
 		return status;
-	status = output_open(&series.output, options->operands[0]);
+	status = output_open(&output, options->operands[0]);
 	if (status)
 		goto out;
 
-	status = write_snapshot(series.output.file, &sampler.last);
+	status = write_snapshot(output.file, &sampler.last);
 	if (!status && options->period)
-		status = output_keep(&series.output) ?:
-			 sampler_repeat(&sampler, options->intervals, record_snapshot, &series);
-	status = output_close(&series.output, status);
+		status = output_keep(&output) ?:
+			 sampler_repeat(&sampler, options->intervals, record_snapshot, &output);
+	status = output_close(&output, status);
 out:
 	sampler_stop(&sampler);
 	return status;

@@ -215,15 +215,13 @@ static enum status plot_tax(const struct plot *plot)
 	return STATUS_OK;
 }
 
-/* Axis @axis has buckets, n from n to n + 1. */
+/* Axis @axis has the buckets of @times, n from n to n + 1. */
 static void label_buckets(const struct plot *plot, const char *axis, const struct times *times)
 {
-	size_t first = 0, last = NR_BUCKETS - 1;
+	size_t first, last;
 
-	while (first < last && !times->hist[first])
-		first++;
-	while (last > first && !times->hist[last])
-		last--;
+	if (!times_range(times, &first, &last))
+		return;
 	fprintf(plot->script, "set %srange [%zu:%zu]\nset %stics (", axis, first, last + 1, axis);
 	for (size_t i = first; i <= last + 1 && i < NR_BUCKETS; i++) {
 		char label[BUCKET_LABEL_LEN];
@@ -234,20 +232,23 @@ static void label_buckets(const struct plot *plot, const char *axis, const struc
 	fputs(")\n", plot->script);
 }
 
-static void plot_heat_map(const struct plot *plot, const struct times *sum, const char *what)
+/* The times at @offset, which are in @sum added up over all intervals */
+static void plot_heat_map(const struct plot *plot, size_t offset, const struct times *sum,
+			  const char *what)
 {
-	size_t offset = (size_t)((const char *)sum -
-				 (const char *)snapshot_find(&plot->sum, plot->reason));
+	static const struct reason none;
 	FILE *script = plot->script;
 	/* A scale of colors needs two ends. */
 	uint64_t most = 2;
 
 	fprintf(script, "$%s << EOD\n", what);
 	for (size_t i = 0; i < plot->nr; i++) {
-		const struct reason *reason = snapshot_find(&plot->intervals[i], plot->reason);
-		const struct times *times = (const struct times *)((const char *)reason + offset);
+		/* One that has not occurred yet is not in a recording. */
+		const struct reason *reason = snapshot_find(&plot->intervals[i],
+							    plot->reason) ?: &none;
+		const struct times *times = times_at(reason, offset);
 
-		for (size_t j = 0; reason && j < NR_BUCKETS; j++) {
+		for (size_t j = 0; j < NR_BUCKETS; j++) {
 			if (times->hist[j] > most)
 				most = times->hist[j];
 			if (times->hist[j])
@@ -282,6 +283,13 @@ static void plot_bars(const struct plot *plot, const struct times *times, const 
 
 static enum status plot_hist(const struct plot *plot)
 {
+	static const struct {
+		const char *name;
+		size_t offset;
+	} kinds[] = {
+		{ "handling", offsetof(struct reason, cycles) },
+		{ "away", offsetof(struct reason, away) },
+	};
 	const struct reason *reason = snapshot_find(&plot->sum, plot->reason);
 	const struct snapshot *first = plot->recording.snapshots;
 	size_t nr;
@@ -291,18 +299,17 @@ static enum status plot_hist(const struct plot *plot)
 			    plot->path);
 
 	/* Without an away time, there is nothing that could be scaled. */
-	nr = times_count(&reason->away) ? 2 : 1;
+	nr = times_count(&reason->away) ? ARRAY_SIZE(kinds) : 1;
 	fprintf(plot->script, "set multiplot layout %zu,1\n", nr);
 	for (size_t i = 0; i < nr; i++) {
-		const struct times *times = i ? &reason->away : &reason->cycles;
-		const char *what = i ? "away" : "handling";
+		const struct times *times = times_at(reason, kinds[i].offset);
 
-		fprintf(plot->script, "set title '%s, %s, %s, %s' noenhanced\n", plot->reason, what,
-			first->isa, first->scope);
+		fprintf(plot->script, "set title '%s, %s, %s, %s' noenhanced\n", plot->reason,
+			kinds[i].name, first->isa, first->scope);
 		if (is_over_time(plot))
-			plot_heat_map(plot, times, what);
+			plot_heat_map(plot, kinds[i].offset, times, kinds[i].name);
 		else
-			plot_bars(plot, times, what);
+			plot_bars(plot, times, kinds[i].name);
 	}
 	fputs("unset multiplot\n", plot->script);
 	return STATUS_OK;

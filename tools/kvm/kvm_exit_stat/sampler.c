@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "clock.h"
 #include "sampler.h"
 #include "signals.h"
 

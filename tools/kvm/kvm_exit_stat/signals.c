@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <poll.h>
 #include <signal.h>
-#include <time.h>
 
 #include <linux/compiler.h>
 #include <linux/kernel.h>
 
+#include "clock.h"
 #include "signals.h"
 
 static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
@@ -37,14 +37,6 @@ void catch_signals(void)
 bool was_signaled(void)
 {
 	return READ_ONCE(signaled);
-}
-
-double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
 bool sleep_until(double when)

@@ -15,10 +15,7 @@ void catch_signals(void);
 
 bool was_signaled(void);
 
-/* Sleep.  False if a signal was noted, before or meanwhile. */
+/* Sleep until now() is @when.  False if a signal was noted, before or meanwhile. */
 bool sleep_until(double when);
-
-/* CLOCK_MONOTONIC in seconds */
-double now(void);
 
 #endif /* KVM_EXIT_STAT_SIGNALS_H */

@@ -185,6 +185,21 @@ uint64_t times_count(const struct times *times)
 	return count;
 }
 
+bool times_range(const struct times *times, size_t *first, size_t *last)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < NR_BUCKETS; i++) {
+		if (!times->hist[i])
+			continue;
+		if (!any)
+			*first = i;
+		*last = i;
+		any = true;
+	}
+	return any;
+}
+
 uint64_t times_average(const struct times *times)
 {
 	uint64_t count = times_count(times);

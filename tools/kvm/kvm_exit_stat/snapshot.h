@@ -112,7 +112,16 @@ double snapshot_life(const struct snapshot *snapshot);
 enum status snapshot_subtract(struct snapshot *interval, const struct snapshot *a,
 			      const struct snapshot *b);
 
+/* Times of one kind, at an offset in struct reason */
+static inline const struct times *times_at(const struct reason *reason, size_t offset)
+{
+	return (const struct times *)((const char *)reason + offset);
+}
+
 uint64_t times_count(const struct times *times);
+
+/* The first and the last bucket that are not empty.  False if all are. */
+bool times_range(const struct times *times, size_t *first, size_t *last);
 
 /* Rounded down.  0 if there is no time. */
 uint64_t times_average(const struct times *times);

@@ -3,9 +3,9 @@
  * Read the statistics: of the system from sysfs, which is the ABI, and of a VM or a
  * vCPU from their tables in debugfs.
  *
- * While VMs run, the files in sysfs change from one to the next.  A reason whose
- * count has changed when its files are read is read again, a few times.  What
- * remains for a busy reason are the exits of some microseconds.
+ * While VMs run, the files in sysfs change from one to the next.  A reason is read
+ * again if a VM-Exit or a VM-Entry came between its files, a few times.  What remains
+ * for a busy reason are the exits of some microseconds.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "source.h"
 
 #define MAX_TRIES	3
@@ -396,14 +396,6 @@ static enum status read_table(const struct source *source, struct snapshot *snap
 	return status;
 }
 
-static double seconds(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static enum status read_isa(const struct source *source, struct snapshot *snapshot)
 {
 	char text[FILE_LEN] = "";
@@ -424,8 +416,8 @@ enum status source_read(const struct source *source, struct snapshot *snapshot)
 	enum status status;
 
 	memset(snapshot, 0, sizeof(*snapshot));
-	snapshot->time = seconds(CLOCK_REALTIME);
-	snapshot->uptime = seconds(CLOCK_BOOTTIME);
+	snapshot->time = read_clock(CLOCK_REALTIME);
+	snapshot->uptime = read_clock(CLOCK_BOOTTIME);
 	snprintf(snapshot->scope, sizeof(snapshot->scope), "%s", source->scope);
 
 	status = read_isa(source, snapshot);

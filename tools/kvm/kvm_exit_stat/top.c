@@ -12,6 +12,7 @@
 #include <curses.h>
 #include <linux/kernel.h>
 
+#include "clock.h"
 #include "signals.h"
 #include "top.h"
 
@@ -305,12 +306,24 @@ static enum status step(struct top *top)
 	return next_interval(top);
 }
 
-enum status run_top(struct sampler *sampler, struct selection *selection, bool time)
+static void set_up_screen(void)
+{
+	cbreak();
+	noecho();
+	keypad(stdscr, TRUE);
+	nodelay(stdscr, TRUE);
+	curs_set(0);
+	/* Escape must not hold up the readings. */
+	set_escdelay(25);
+}
+
+enum status run_top(struct sampler *sampler, struct selection *selection,
+		    const struct style *style)
 {
 	struct top top = {
 		.sampler = sampler,
 		.selection = selection,
-		.style = { .human = true, .time = time, .tsc_khz = sampler->last.tsc_khz },
+		.style = *style,
 	};
 	enum status status = STATUS_OK;
 	sigset_t before;
@@ -327,20 +340,11 @@ enum status run_top(struct sampler *sampler, struct selection *selection, bool t
 			      getenv("TERM") ?: "");
 		goto out;
 	}
-	if (!tigetstr("cup")) {
-		endwin();
-		delscreen(screen);
+	if (tigetstr("cup"))
+		set_up_screen();
+	else
 		status = fail(STATUS_SYSTEM, "--top: TERM=%s has no way to move the cursor",
 			      getenv("TERM") ?: "");
-		goto out;
-	}
-	cbreak();
-	noecho();
-	keypad(stdscr, TRUE);
-	nodelay(stdscr, TRUE);
-	curs_set(0);
-	/* Escape must not hold up the readings. */
-	set_escdelay(25);
 
 	while (!status && !top.quit && !top.caught) {
 		status = draw(&top);

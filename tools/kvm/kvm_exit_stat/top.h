@@ -6,6 +6,7 @@
 #include "sampler.h"
 
 /* Show what happens until the user quits.  Dies of the signals that end a program. */
-enum status run_top(struct sampler *sampler, struct selection *selection, bool time);
+enum status run_top(struct sampler *sampler, struct selection *selection,
+		    const struct style *style);
 
 #endif /* KVM_EXIT_STAT_TOP_H */
