@@ -614,7 +614,8 @@ void kvm_exit_stats_vcpu_destroy(struct kvm_vcpu *vcpu)
 static void kvm_exit_stats_add_row(const struct kvm_exit_stat *row,
 				   struct kvm_exit_stat *stat)
 {
-	struct kvm_exit_stat copy;
+	/* Do not clear as much for each row that turns out to be empty. */
+	struct kvm_exit_stat copy __uninitialized;
 
 	if (kvm_exit_stat_read(row, EXIT_STATS_TERM_GEN(READ_ONCE(kvm_exit_stats_term)), &copy))
 		kvm_exit_stat_merge(stat, &copy);
