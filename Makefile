@@ -22,13 +22,13 @@ exact: ## every exit of a Linux guest beside its trace event, on both vendors
 selftests: ## KVM's own selftests on the stock and on the patched kernel, compared
 	@$S/kernel-selftests.sh
 
-bench: ## measure what an exit costs with and without the statistics
+bench: ## what an exit costs, beside what other tools cost [QUICK=1: without these]
 	@$S/bench.sh
 
 fuzz: ## feed the tool with files that are none of its own [MINUTES=10]
 	@. $S/lib.sh && step packages $S/packages.sh tests && step source $S/tree.sh && $S/fuzz.sh
 
-figures: ## make the plots in Documentation anew, from a real run
+figures: ## make bench, and write its figures and all plots into Documentation
 	@$S/figures.sh
 
 shell: ## an interactive shell in the emulated machine [CPU=amd]

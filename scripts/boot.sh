@@ -5,14 +5,15 @@
 # and the console shows nothing bad.  Scenario "shell" is an interactive L1 instead.
 #
 # L1 runs in QEMU on hardware of that vendor that lends its virtualization to
-# guests.  Else, and for "bench", which is about instructions, it is emulated:
+# guests.  Else, and for "bench" and the like, which are about instructions, it is emulated:
 #
 #   intel      VMX with EPT, by Bochs
 #   amd        SVM, by QEMU, without next RIP, i.e. without fastpath exits
 #   amd-bochs  SVM with next RIP, by Bochs
 #
 # L1 in the environment names what initramfs.sh made, if it is not "kernel", and
-# takes the place of SCENARIO in build/run.
+# takes the place of SCENARIO in build/run.  OPTION_ROM names a file that QEMU has the
+# BIOS run.
 . "$(dirname "$0")/lib.sh"
 
 machine=$1
@@ -41,6 +42,10 @@ kernel-selftests)
 	megs=640
 	limit=1500
 	;;
+bench)
+	megs=1024
+	limit=1500
+	;;
 builtin)
 	parameters=kvm.exit_stats_interval=1234
 	;;
@@ -56,7 +61,7 @@ mkdir -p "$out"
 # SVM.
 have_hardware()
 {
-	[ "$scenario" != bench ] && grep -qw "$flag" /proc/cpuinfo && [ -w /dev/kvm ] &&
+	[[ $scenario != bench* ]] && grep -qw "$flag" /proc/cpuinfo && [ -w /dev/kvm ] &&
 		grep -qsE '^(Y|1)$' "/sys/module/$module/parameters/nested"
 }
 
@@ -70,7 +75,7 @@ boot_qemu()
 
 	timeout --foreground -k 5 "$limit" qemu-system-x86_64 -accel "$accel" -cpu "$cpu" "$@" \
 		-smp "cpus=$cpus,sockets=$cpus" -m "$megs" -nodefaults -no-user-config -display none \
-		-no-reboot "${serial[@]}" -kernel "$l1/bzImage" \
+		-no-reboot "${serial[@]}" ${OPTION_ROM:+-option-rom "$OPTION_ROM"} -kernel "$l1/bzImage" \
 		-initrd "$l1/initrd.cpio" -append "$cmdline"
 }
 

@@ -1,19 +1,46 @@
 #!/bin/bash
-# make figures: the plots in Documentation, from what the tool records of a Linux
-# guest on VMX.
+# make figures: the figures and plots in Documentation, from what the tool records of a
+# Linux guest on VMX, and from make bench.
 . "$(dirname "$0")/lib.sh"
 
 documentation=$top/Documentation/virt/kvm/x86
+page=$documentation/exit-stats.rst
+report=$build/bench-report
+
+plots_of_guest()
+{
+	local recording=$build/run/intel/tool/recording
+
+	"$top/scripts/boot.sh" intel tool
+	section_of "$build/run/intel/tool/result.log" recording >"$recording"
+	"$tool" plot "$recording" "$documentation/exit-stats-tax.svg"
+	"$tool" plot --hist EPT_VIOLATION "$recording" "$documentation/exit-stats-heat-map.svg"
+	# gnuplot leaves blanks where no patch may have them.
+	sed -i 's/ *$//' "$documentation"/exit-stats-{tax,heat-map}.svg
+}
+
+# Each table to its place, i.e. between ".. bench NAME" and ".. bench end"
+tables()
+{
+	awk -v report="$report" '
+		/^\.\. bench / {
+			inside = $3 != "end"
+			if (inside) {
+				print $0 "\n"
+				while ((getline line <(report "/" $3)) > 0)
+					print line
+				print ""
+			}
+		}
+		!inside' "$page" >"$build/page"
+	cat "$build/page" >"$page"
+	cp "$report"/*.svg "$documentation/"
+}
 
 step packages "$top/scripts/packages.sh" tests
 build_kernel
 step initramfs "$top/scripts/initramfs.sh"
-step tool-run "$top/scripts/boot.sh" intel tool
-
-recording=$build/run/intel/tool/recording
-section_of "$build/run/intel/tool/result.log" recording >"$recording"
-"$tool" plot "$recording" "$documentation/exit-stats-tax.svg"
-"$tool" plot --hist EPT_VIOLATION "$recording" "$documentation/exit-stats-heat-map.svg"
-# gnuplot leaves blanks where no patch may have them.
-sed -i 's/ *$//' "$documentation"/exit-stats-*.svg
-ls -l "$documentation"/exit-stats-*.svg
+step tool-run plots_of_guest
+"$top/scripts/bench.sh"
+tables
+git -C "$top" diff --stat -- Documentation

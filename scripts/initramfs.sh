@@ -1,12 +1,14 @@
 #!/bin/bash
-# initramfs.sh [NAME [KERNEL [TESTS]]]: what boot.sh boots as NAME ("kernel"): the
-# kernel in build/KERNEL ("kernel") and an initramfs with its modules, the programs
-# in build/TESTS ("tests"), and the initramfs of L2 inside.
+# initramfs.sh [NAME [KERNEL [TESTS [PROGRAM...]]]]: what boot.sh boots as NAME
+# ("kernel"): the kernel in build/KERNEL ("kernel") and an initramfs with its modules,
+# the programs in build/TESTS ("tests"), those of this machine, and the initramfs of
+# L2 inside.
 . "$(dirname "$0")/lib.sh"
 
 out=$build/l1/${1:-kernel}
 kernel=$build/${2:-kernel}
 tests=$build/${3:-tests}
+programs=("${@:4}")
 root=$out/root
 rm -rf "$out"
 mkdir -p "$root"/{dev,bin,lib/modules,guest,scenario,tests}
@@ -28,17 +30,17 @@ mknod "$l2/dev/console" c 5 1
 pack "$l2" "$root/guest/initrd.cpio"
 cp "$out/bzImage" "$root/guest/"
 
-# L1: busybox, QEMU and the tool with what they load, the modules, the scenarios,
-# the tests
+# L1: busybox, QEMU, the tool and other programs with what they load, the modules, the
+# scenarios, the tests
 cp /bin/busybox "$root/bin/"
 mknod "$root/dev/console" c 5 1
-qemu=$(command -v qemu-system-x86_64)
+for program in qemu-system-x86_64 "${programs[@]}"; do
+	command -v "$program" >/dev/null || die "there is no $program on this machine"
+done
 {
-	echo "$qemu"
-	{
-		ldd "$qemu"
-		ldd "$tool"
-	} | grep -o '/[^ ]*'
+	command -v qemu-system-x86_64 "${programs[@]}"
+	command -v qemu-system-x86_64 "${programs[@]}" | xargs ldd "$tool" |
+		awk '$2 == "=>" { print $3 } $1 ~ "^/" && NF == 2 { print $1 }'
 	# What --top knows of TERM=linux
 	echo /lib/terminfo/l/linux
 	for rom in kvmvapic.bin linuxboot_dma.bin pvh.bin bios-microvm.bin qboot.rom; do
@@ -49,19 +51,27 @@ qemu=$(command -v qemu-system-x86_64)
 	mkdir -p "$root${file%/*}"
 	cp -L "$file" "$root$file"
 done
+# modules DIRECTORY NAME: without what is only for debuggers
 modules()
 {
-	mkdir -p "$2"
-	find "$1" -name '*.ko' -exec cp {} "$2/" \;
+	mkdir -p "$root/lib/modules/$2"
+	find "$1" -name '*.ko' | while read -r module; do
+		strip --strip-debug -o "$root/lib/modules/$2/${module##*/}" "$module"
+	done
 }
-modules "$kernel" "$root/lib/modules"
-[ ! -d "$build/without" ] || modules "$build/without" "$root/lib/modules/without"
+modules "$kernel" .
+# The same kernel's KVM in other ways, to compare with
+for way in without naive; do
+	[ ! -d "$kernel-$way" ] || modules "$kernel-$way" "$way"
+done
 cp "$top/scripts/guest/init" "$root/"
-cp "$top/scripts/guest/l1.sh" "$root/lib/"
+cp "$top"/scripts/guest/{l1.sh,*.bt} "$root/lib/"
 cp "$top/scripts/guest/guest" "$tool" "$root/bin/"
 cp "$top"/scripts/guest/scenario/*.sh "$root/scenario/"
-gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -o "$root/bin/exit_loop" \
-	"$top/scripts/guest/exit_loop.c"
+for program in "$top"/scripts/guest/*.c; do
+	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static \
+		-o "$root/bin/$(basename "$program" .c)" "$program"
+done
 [ ! -d "$tests" ] || cp "$tests"/* "$root/tests/"
 
 pack "$root" "$out/initrd.cpio"

@@ -10,7 +10,7 @@ outcomes()
 
 build_kernel
 step stock-source "$top/scripts/tree.sh" stock
-step stock "$top/scripts/kernel.sh" stock base,kvm bzImage modules
+TREE=$stock_tree step stock "$top/scripts/kernel.sh" stock base,kvm bzImage modules
 step tests "$top/scripts/selftests.sh" all
 step initramfs-stock "$top/scripts/initramfs.sh" stock stock kernel-selftests
 step initramfs-patched "$top/scripts/initramfs.sh" patched kernel kernel-selftests

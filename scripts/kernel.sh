@@ -1,12 +1,12 @@
 #!/bin/bash
 # kernel.sh DIRECTORY FRAGMENTS TARGETS...: configure build/DIRECTORY from the
 # fragments (names in scripts/config, joined by commas) if they have changed, and
-# make the targets there.  Directory "stock" is of Debian's source, any other of
-# the patched one.
+# make the targets there, of the source in TREE from the environment, or of the
+# patched one.
 . "$(dirname "$0")/lib.sh"
 
 out=$build/$1
-[ "$1" != stock ] || tree=$stock_tree
+tree=${TREE:-$tree}
 IFS=, read -ra names <<<"$2"
 shift 2
 fragments=("${names[@]/%/.config}")

@@ -1,30 +1,35 @@
 #!/bin/bash
-# packages.sh [tests]: install the Debian packages that are missing to build and to
-# run; with "tests", those for tests, checks and plots, too.
+# packages.sh [tests] [bench]: install the Debian packages that are missing to build and
+# to run; with "tests", those for tests, checks and plots, too, and with "bench" what
+# the statistics are compared with.
 . "$(dirname "$0")/lib.sh"
 
 packages=(
 	# the kernel
 	"linux-source-$base_version" gcc libc6-dev make ccache bc bison flex perl
-	libelf-dev libssl-dev lz4 xz-utils cpio kmod rsync git
+	libelf-dev libssl-dev lz4 xz-utils cpio kmod rsync git patch
 	# L1 and L2
 	bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso socat
 	qemu-system-x86 busybox-static
 	# the tool
 	libsmartcols-dev libncurses-dev libjson-c-dev pkg-config
 )
-case ${1-} in
-'') ;;
-tests)
-	packages+=(
-		bats tmux jq curl gnuplot-nox libxml2-utils bash-completion locales procps
-		clang libclang-rt-14-dev shellcheck mandoc
-	)
-	;;
-*)
-	die "'$1' is not 'tests'"
-	;;
-esac
+for group; do
+	case $group in
+	tests)
+		packages+=(
+			bats tmux jq curl gnuplot-nox libxml2-utils bash-completion locales procps
+			clang libclang-rt-14-dev shellcheck mandoc
+		)
+		;;
+	bench)
+		packages+=(linux-perf bpftrace dwarves)
+		;;
+	*)
+		die "'$group' is none of: tests, bench"
+		;;
+	esac
+done
 
 mapfile -t missing < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' \
 	"${packages[@]}" 2>/dev/null | sed -n 's/^installed //p' |

@@ -1,27 +1,58 @@
 # shellcheck shell=sh
-# What a CPUID exit costs without the statistics, switched off, and with one thing
-# after the other switched on.
+# What an exit costs: without the statistics, with them switched off, with one thing
+# after the other switched on, and with trace events.  One line for each measurement, in
+# cycles, see exit_loop.c:
+#
+#	exit TYPE HOW LEAST MEAN
+#
+# and one for the exits that were counted of a load, beside KVM's own count:
+#
+#	counted HOW LOAD EXITS OF
 . /lib/l1.sh
 
-measure()
+events=/sys/kernel/tracing/events/kvm
+cd "$HOME" || exit
+
+# loop HOW RUNS [COMMAND...]: exits of all types, with the command before each loop.
+# Twice as many exits fit between two timer ticks.
+loop()
 {
-	echo "$1 $(exit_loop 1000 40)"
+	how=$1 runs=$2 all=0
+	shift 2
+	for type in cpuid:40 msr:40 hlt:10 io:15 mmio:10 ept:20; do
+		result=$("$@" exit_loop "${type%:*}" "${type#*:}" "$runs")
+		echo "exit ${type%:*} $how ${result% *}"
+		all=$((all + ${result##* }))
+	done
 }
 
-load_kvm /lib/modules/without
-measure without
-unload_kvm
+loop_counted()
+{
+	echo 1 >"$STATS/reset"
+	loop "$1" 40
+	echo "counted $1 loops $(cat "$STATS/total_exits") $all"
+}
 
-load_kvm /lib/modules exit_stats_interval=0
+load_kvm /lib/modules exit_stats_interval=0 halt_poll_ns=0
 echo 0 >"$STATS/enabled"
-measure disabled
+loop disabled 40
 echo 1 >"$STATS/enabled"
 echo 0 >"$STATS/away"
 echo 0 >"$STATS/per_vcpu"
-measure handling
+loop_counted handling
 echo 1 >"$STATS/away"
-measure away
+loop_counted away
 echo 1 >"$STATS/per_vcpu"
-measure per_vcpu
+loop_counted per_vcpu
 echo 500 >"$STATS/interval"
-measure interval=500
+loop_counted interval
+unload_kvm
+
+load_kvm /lib/modules/without halt_poll_ns=0
+loop without 40
+echo 1 >$events/kvm_exit/enable
+loop kvm_exit 40
+echo 1 >$events/kvm_entry/enable
+loop kvm_exit+kvm_entry 40
+echo 0 >$events/kvm_exit/enable
+echo 0 >$events/kvm_entry/enable

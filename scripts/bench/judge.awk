@@ -1,0 +1,150 @@
+# Judge the figures of make bench: a line "ok WHAT" or "not ok WHAT" for each law.
+#
+#	awk -f judge.awk -v quick=1 -v kib_cpu=N -v kib_vcpu=N RESULTS
+#
+# Kconfig promises that much memory per CPU and per vCPU.
+
+$2 == "exit" { least[$1, $3, $4] = $5 }
+
+$2 == "counted" {
+	exits[$1, $3, $4] = $5
+	of[$1, $3, $4] = $6
+}
+
+$1 == "silicon" && NF == 10 {
+	ratio[$2, $4, $3] = $7
+	update[$2, $4, $3] = $8
+	lost[$2, $4, $3] = $9
+}
+
+$1 == "silicon" && $2 == "machine" { cpus = $4 }
+$1 == "silicon" && $2 == "reader" { reader_ratio[$3] = $6 }
+$2 == "memory" { bytes[$3] = $4 }
+
+function law(holds, what)
+{
+	print (holds ? "ok " : "not ok ") what
+}
+
+function added(machine, type, how)
+{
+	return least[machine, type, how] - least[machine, type, "without"]
+}
+
+function no_figure_is_missing(machine,	h, t, hows, types, nr_hows, nr_types, missing)
+{
+	nr_hows = split("without disabled handling away per_vcpu interval kvm_exit " \
+			"kvm_exit+kvm_entry" (quick ? "" : " naive perf-stat perf-kvm-stat bpftrace"),
+			hows)
+	nr_types = split("cpuid msr hlt io mmio ept", types)
+	for (h = 1; h <= nr_hows; h++) {
+		for (t = 1; t <= nr_types; t++) {
+			if (!((machine, types[t], hows[h]) in least))
+				missing = missing " " types[t] "/" hows[h]
+		}
+	}
+	law(missing == "", machine ": there is a figure for everything" \
+	    (missing == "" ? "" : ", but for" missing))
+}
+
+function costs(machine, how, budget,	cost)
+{
+	cost = added(machine, "cpuid", how)
+	law((machine, "cpuid", how) in least && cost <= budget,
+	    sprintf("%s: %s adds %.1f instructions, at most %d", machine, how, cost, budget))
+}
+
+function is_cheaper(machine, than, times,	factor)
+{
+	if (!((machine, "cpuid", than) in least)) {
+		law(0, machine ": there is no figure for " than)
+		return
+	}
+	factor = added(machine, "cpuid", than) / added(machine, "cpuid", "handling")
+	law(factor >= times, sprintf("%s: %s adds %.1f times what handling does, at least %d", \
+				     machine, than, factor, times))
+}
+
+function loses_nothing(machine, how, load,	id)
+{
+	id = machine SUBSEP how SUBSEP load
+	law(id in exits && exits[id] == of[id],
+	    sprintf("%s: %s counts %d of %d exits, load: %s", machine, how, exits[id], of[id], load))
+}
+
+function loses(machine, how, load,	id)
+{
+	id = machine SUBSEP how SUBSEP load
+	law(id in exits && exits[id] < of[id],
+	    sprintf("%s: %s counts only %d of %d exits, load: %s", machine, how, exits[id], \
+		    of[id], load))
+}
+
+function silicon_loses_nothing(name, threads,	id)
+{
+	id = name SUBSEP "own" SUBSEP threads
+	law(id in lost && lost[id] == 0,
+	    sprintf("silicon: %s with %d threads loses %d exits", name, threads, lost[id]))
+}
+
+function silicon_is_flat(name, threads,	id)
+{
+	id = name SUBSEP "own" SUBSEP threads
+	law(id in ratio && ratio[id] <= 1.25 * ratio[name, "own", 1],
+	    sprintf("silicon: %s with %d threads takes %.2f RDTSCs, with 1 %.2f, at most a quarter more", \
+		    name, threads, ratio[id], ratio[name, "own", 1]))
+}
+
+function promise(owner, kib)
+{
+	law(bytes[owner] == 1024 * kib,
+	    sprintf("memory: %d bytes per %s, which Kconfig calls %d KiB", bytes[owner], owner, kib))
+}
+
+END {
+	nr_machines = split("intel amd-bochs amd", machines)
+	nr_ways = split("handling away per_vcpu interval", ways)
+	for (m = 1; m <= nr_machines; m++) {
+		machine = machines[m]
+		no_figure_is_missing(machine)
+		costs(machine, "disabled", 3)
+		costs(machine, "handling", 50)
+		costs(machine, "away", 80)
+		costs(machine, "per_vcpu", 110)
+		is_cheaper(machine, "kvm_exit+kvm_entry", 25)
+		for (w = 1; w <= nr_ways; w++)
+			loses_nothing(machine, ways[w], "loops")
+		if (!quick) {
+			is_cheaper(machine, "perf-kvm-stat", 25)
+			is_cheaper(machine, "bpftrace", 25)
+			loses_nothing(machine, "per_vcpu", "realtime")
+			loses(machine, "perf-kvm-stat", "realtime")
+		}
+	}
+	if (!quick) {
+		loses_nothing("amd", "per_vcpu", "churn")
+		loses("amd", "bpftrace", "churn")
+	}
+
+	for (threads = 1; threads <= 4; threads *= 2) {
+		for (w = 1; w <= nr_ways; w++)
+			silicon_loses_nothing(ways[w], threads)
+	}
+	promise("cpu", kib_cpu)
+	promise("vcpu", kib_vcpu)
+
+	# Times, for a machine that is not busy with other things
+	if (quick)
+		exit
+	law(("handling", "own", 1) in update && update["handling", "own", 1] <= 1.5,
+	    sprintf("silicon: an update takes %.2f RDTSCs besides its own, at most 1.5", \
+		    update["handling", "own", 1]))
+	# Summaries need a counter that all CPUs share: three ways only.
+	for (threads = 2; threads <= 4; threads *= 2) {
+		for (w = 1; w <= 3; w++)
+			silicon_is_flat(ways[w], threads)
+	}
+	law(reader_ratio["100ms"] != "" && reader_ratio["100ms"] <= 1.1,
+	    sprintf("silicon: a reader every 100 ms makes records take %.3f times as long, at most 1.1", \
+		    reader_ratio["100ms"]))
+}

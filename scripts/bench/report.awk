@@ -1,0 +1,256 @@
+# Make the tables about cost in exit-stats.rst, and the data of its plots, from the
+# figures of make bench.
+#
+#	awk -f report.awk -v dir=DIRECTORY RESULTS
+#
+# Each table is a file in DIRECTORY, for the line ".. bench NAME" in exit-stats.rst, and
+# the data are the files *.dat.  What was not measured has no row.
+
+BEGIN {
+	nr_types = split("cpuid msr hlt io mmio ept", types)
+	nr_hows = split("disabled handling away per_vcpu interval naive kvm_exit " \
+			"kvm_exit+kvm_entry perf-stat perf-kvm-stat bpftrace", hows)
+	label["disabled"] = "``enabled`` 0"
+	label["handling"] = "handling"
+	label["away"] = "and ``away`` 1"
+	label["per_vcpu"] = "and ``per_vcpu`` 1"
+	label["interval"] = "and ``interval`` 500"
+	label["naive"] = "naive globals"
+	label["kvm_exit"] = "event kvm_exit"
+	label["kvm_exit+kvm_entry"] = "and kvm_entry"
+	label["perf-stat"] = "perf stat"
+	label["perf-kvm-stat"] = "perf kvm stat"
+	label["bpftrace"] = "bpftrace"
+
+	nr_machines = split("intel amd-bochs amd", machines)
+	title["intel"] = "VMX, Bochs"
+	title["amd-bochs"] = "SVM, Bochs"
+	title["amd"] = "SVM, QEMU"
+
+	reader_label["none"] = "not at all"
+	reader_label["100ms"] = "every 100 ms"
+	reader_label["always"] = "all the time"
+
+	nr_loads = split("loops realtime churn", loads)
+}
+
+$1 == "about" {
+	about[$2] = $0
+	sub(/^about [^ ]* /, "", about[$2])
+}
+
+$2 == "exit" {
+	least[$1, $3, $4] = $5
+	mean[$1, $3, $4] = $6
+}
+
+$2 == "counted" {
+	exits[$1, $3, $4] = $5
+	of[$1, $3, $4] = $6
+}
+
+$1 == "silicon" && $2 == "machine" {
+	model = $3
+	gsub("_", " ", model)
+	silicon = sprintf("%s, %d CPUs, TSC of %d MHz, median of %d rounds", model, $4, $5, $6)
+}
+
+$1 == "silicon" && NF == 10 {
+	if (!(($2, $4) in variant)) {
+		variant[$2, $4] = ++nr_variants
+		variants[nr_variants] = $2 SUBSEP $4
+	}
+	ns[$2, $4, $3] = $5
+	cycles[$2, $4, $3] = $6
+	ratio[$2, $4, $3] = $7
+	update[$2, $4, $3] = $8
+	lost[$2, $4, $3] = $9
+	silicon_exits[$2, $4, $3] = $10
+}
+
+$1 == "silicon" && $2 == "reader" {
+	readers[++nr_readers] = $3
+	reader_ns[$3] = $4
+	reader_ratio[$3] = $6
+	reader_reads[$3] = $7
+}
+
+$2 == "read" {
+	if (!($4 in seen)) {
+		seen[$4] = 1
+		possible[++nr_possible] = $4
+		modelled[$4] = $7 == "model"
+	}
+	read[$3, $4, $5] = $6
+}
+
+$2 == "row" { row[$3] = $4 }
+$2 == "memory" { memory[$3] = $4 }
+
+# The line above and below a simple table of one column and n more
+function ruler(file, first, rest, n,	i)
+{
+	printf "%s", substr("==============================", 1, first) >file
+	for (i = 0; i < n; i++)
+		printf "  %s", substr("==============================", 1, rest) >file
+	printf "\n" >file
+}
+
+function added(machine, type, how)
+{
+	return least[machine, type, how] - least[machine, type, "without"]
+}
+
+function exit_table(machine, file,	h, t, how, cost)
+{
+	ruler(file, 20, 6, nr_types + 1)
+	printf "%-20s", title[machine] >file
+	for (t = 1; t <= nr_types; t++)
+		printf "  %6s", types[t] >file
+	printf "  %6s\n", "mean" >file
+	ruler(file, 20, 6, nr_types + 1)
+	printf "%-20s", "without" >file
+	for (t = 1; t <= nr_types; t++)
+		printf "  %6.0f", least[machine, types[t], "without"] >file
+	printf "  %6.0f\n", mean[machine, "cpuid", "without"] >file
+	for (h = 1; h <= nr_hows; h++) {
+		how = hows[h]
+		if (!((machine, "cpuid", how) in least))
+			continue
+		printf "%-20s", label[how] >file
+		for (t = 1; t <= nr_types; t++)
+			printf "  %+6.0f", added(machine, types[t], how) >file
+		cost = mean[machine, "cpuid", how] - mean[machine, "cpuid", "without"]
+		printf "  %+6.0f\n", cost >file
+	}
+	ruler(file, 20, 6, nr_types + 1)
+	printf "\n" >file
+}
+
+function counted_table(file,	m, h, l, id)
+{
+	ruler(file, 20, 9, 5)
+	printf "%-20s  %-9s  %-9s  %9s  %9s  %9s\n", "tool", "machine", "load", "exits",
+	       "counted", "lost" >file
+	ruler(file, 20, 9, 5)
+	for (l = 1; l <= nr_loads; l++) {
+		for (m = 1; m <= nr_machines; m++) {
+			for (h = 1; h <= nr_hows; h++) {
+				id = machines[m] SUBSEP hows[h] SUBSEP loads[l]
+				if (!(id in exits))
+					continue
+				printf "%-20s  %-9s  %-9s  %9d  %9d  %8.1f%%\n", label[hows[h]],
+				       machines[m], loads[l], of[id], exits[id],
+				       100 * (of[id] - exits[id]) / of[id] >file
+			}
+		}
+	}
+	ruler(file, 20, 9, 5)
+}
+
+# The first column of silicon's tables
+function what(id,	part)
+{
+	split(id, part, SUBSEP)
+	return part[1] (part[2] == "shared" && part[1] != "naive" ? ", shared" : "")
+}
+
+function silicon_table(file,	v, id, n, t, threads)
+{
+	nr_threads = split("1 2 4", threads)
+	print "On " silicon ":" >file
+	print "" >file
+	ruler(file, 20, 7, 7)
+	printf "%-20s  %7s  %7s  %7s  %7s  %7s  %7s  %7s\n", "what is recorded", "threads", "ns",
+	       "cycles", "RDTSCs", "update", "exits", "lost" >file
+	ruler(file, 20, 7, 7)
+	for (v = 1; v <= nr_variants; v++) {
+		id = variants[v]
+		for (t = 1; t <= nr_threads; t++) {
+			n = id SUBSEP threads[t]
+			if (!(n in ns))
+				continue
+			printf "%-20s  %7d  %7.1f  %7.1f  %7.2f  %7.2f  %6.1fM  %6.1f%%\n", what(id),
+			       threads[t], ns[n], cycles[n], ratio[n], update[n],
+			       silicon_exits[n] / 1e6, 100 * lost[n] / silicon_exits[n] >file
+		}
+	}
+	ruler(file, 20, 7, 7)
+}
+
+function silicon_data(file,	v, id, n, t, threads, ids, nr_ids)
+{
+	nr_threads = split("1 2 4", threads)
+	for (v = 1; v <= nr_variants; v++) {
+		id = variants[v]
+		if ((id, 4) in ns)
+			ids[++nr_ids] = id
+	}
+	printf "threads" >file
+	for (v = 1; v <= nr_ids; v++)
+		printf " \"%s\"", what(ids[v]) >file
+	printf "\n" >file
+	for (t = 1; t <= nr_threads; t++) {
+		printf "%d", threads[t] >file
+		for (v = 1; v <= nr_ids; v++)
+			printf " %s", ns[ids[v], threads[t]] >file
+		printf "\n" >file
+	}
+}
+
+function exit_data(file,	h, how, name)
+{
+	for (h = 1; h <= nr_hows; h++) {
+		how = hows[h]
+		name = label[how]
+		gsub("`", "", name)
+		if (("intel", "cpuid", how) in least)
+			printf "\"%s\" %.1f %.1f\n", name, added("intel", "cpuid", how),
+			       added("amd-bochs", "cpuid", how) >file
+	}
+}
+
+function read_table(file,	p, n)
+{
+	ruler(file, 14, 12, 5)
+	printf "%-14s  %12s  %12s  %12s  %12s  %12s\n", "possible CPUs", "sysfs, empty",
+	       "filled", "table, empty", "filled", "total_exits" >file
+	ruler(file, 14, 12, 5)
+	for (p = 1; p <= nr_possible; p++) {
+		n = possible[p]
+		printf "%-14s  %11.2fM  %11.2fM  %11.3fM  %11.3fM  %11.3fM\n",
+		       n (modelled[n] ? ", model" : ""),
+		       read["sysfs", n, "empty"] / 1e6, read["sysfs", n, "filled"] / 1e6,
+		       read["debugfs", n, "empty"] / 1e6, read["debugfs", n, "filled"] / 1e6,
+		       read["total", n, "filled"] / 1e6 >file
+	}
+	ruler(file, 14, 12, 5)
+}
+
+function reader_table(file,	r, how)
+{
+	ruler(file, 20, 12, 3)
+	printf "%-20s  %12s  %12s  %12s\n", "all rows are read", "ns per exit", "ratio",
+	       "reads" >file
+	ruler(file, 20, 12, 3)
+	for (r = 1; r <= nr_readers; r++) {
+		how = readers[r]
+		printf "%-20s  %12.1f  %12.3f  %12d\n", reader_label[how], reader_ns[how],
+		       reader_ratio[how], reader_reads[how] >file
+	}
+	ruler(file, 20, 12, 3)
+}
+
+END {
+	printf "The figures are of %s, commit %s of the patch's repository:\n" \
+	       "Linux %s, gcc %s, with the configuration fragments\n%s.\n", about["date"],
+	       about["commit"], about["kernel"], about["compiler"], about["config"] >(dir "/about")
+	for (m = 1; m <= nr_machines; m++)
+		exit_table(machines[m], dir "/exits")
+	counted_table(dir "/counted")
+	silicon_table(dir "/silicon")
+	read_table(dir "/read")
+	reader_table(dir "/readers")
+	exit_data(dir "/exits.dat")
+	silicon_data(dir "/silicon.dat")
+}

@@ -1,0 +1,157 @@
+#!/bin/bash
+# silicon.sh [quick]: what recording one exit costs on the CPU at hand, with the
+# unmodified exit_stats.c in a program, beside a bare RDTSC, which every way to measure
+# an exit pays at least.  No VT-x is needed.
+#
+# One figure a line, fields separated by a blank.  All times are CPU time, the empty
+# loop subtracted, the median over all rounds, and each ratio the median of those
+# of single rounds, in which everything is measured once:
+#
+#   silicon machine MODEL CPUS MHZ ROUNDS
+#       MHZ is that of the TSC
+#   silicon NAME THREADS own|shared NS CYCLES RATIO UPDATE LOST EXITS
+#       what one exit costs: in ns, in TSC cycles, in RDTSCs, and in RDTSCs without
+#       those that it takes itself; how many exits were lost, of how many
+#   silicon reader none|100ms|always NS CYCLES RATIO READS LOST EXITS
+#       the same for one thread, while another one reads all rows, not at all, every
+#       100 ms or all the time; RATIO is to "none", READS is how many times
+#   silicon read-only READS EXITS
+#       how often a process that cannot write to the tables read them, and how many
+#       exits it saw come meanwhile
+#   silicon counters INSTRUCTIONS CYCLES | not-supported
+#       of one exit in "handling", as perf stat counts them, the empty loop subtracted
+#
+# NAME: rdtsc, naive (globals, see naive.h), and exits with everything up to this on:
+# handling, away, per_vcpu, interval (a summary every 500 exits, which goes nowhere);
+# fastpath and fastpath_away are exits that a fastpath handler takes, with two stamps.
+# "own": each thread writes a table of its own, as in KVM; "shared": all write one.
+# shellcheck source=lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+bench=$top/scripts/bench
+out=$build/silicon
+exit_stats=$tree/arch/x86/kvm/exit_stats
+
+# From the kernel's build, as far as a program can have them
+kernel_cflags=(-std=gnu11 -O2 -Wall -Wextra -Werror -Wno-sign-compare -Wno-unused-parameter
+	-fno-common -fno-PIE -fno-strict-aliasing -fno-strict-overflow
+	-fno-delete-null-pointer-checks -fno-stack-protector -fno-asynchronous-unwind-tables
+	-fomit-frame-pointer -ftrivial-auto-var-init=zero -fconserve-stack
+	-fcf-protection=none -falign-jumps=1 -falign-loops=1 -falign-functions=16
+	-mno-sse -mno-mmx -mno-80387 -mno-red-zone -mtune=generic
+	-I "$out/include" -I "$tree/tools/include" -I "$tree/tools/arch/x86/include"
+	-I "$tree/tools/arch/x86/include/uapi" -include "$bench/shim/kernel.h"
+	-I "$tree/arch/x86/kvm")
+
+# cut_piece FILE WHAT SED-SCRIPT: cut a piece out of a kernel header
+cut_piece()
+{
+	local text
+
+	text=$(sed -n "$3" "$tree/$1")
+	[[ $text ]] || die "$1 has no $2"
+	printf '%s\n\n' "$text"
+}
+
+# block FILE WHAT: what begins with a line that has WHAT and ends with a brace, e.g. a
+# function
+block()
+{
+	cut_piece "$1" "$2" "/^\([a-z].* \)\?$2\>/,/^}/p"
+}
+
+# macro FILE NAME
+macro()
+{
+	cut_piece "$1" "$2" "/^#define $2(/{:more; /\\\\$/{N; b more}; p}"
+}
+
+make_headers()
+{
+	local header
+
+	mkdir -p "$out/include"
+	{
+		block arch/x86/include/asm/bitops.h '__fls(unsigned long'
+		block arch/x86/include/asm/bitops.h 'fls64(__u64'
+		macro include/linux/stddef.h sizeof_field
+		macro include/linux/stddef.h offsetofend
+		macro include/linux/string.h memset_after
+		block include/linux/kvm_host.h 'kvm_stats_log_hist_update(u64'
+		macro include/linux/kvm_host.h KVM_STATS_LOG_HIST_UPDATE
+		block arch/x86/include/asm/kvm_host.h 'enum kvm_exit_stats_part'
+		block arch/x86/include/asm/kvm_host.h 'struct kvm_vcpu_exit_stats'
+	} >"$out/include/pieces.h"
+
+	# All of the other headers is in shim/kernel.h.
+	sed -n 's/^#include <\(.*\)>$/\1/p' "$exit_stats.c" "$exit_stats.h" |
+		while read -r header; do
+			[[ -e $tree/tools/include/$header ]] && continue
+			mkdir -p "$out/include/${header%/*}"
+			: >"$out/include/$header"
+		done
+}
+
+# build_config NAME AWAY VCPU_TABLES SUMMARIES: one object that shows one symbol, with
+# the static keys as given, 0 or 1
+build_config()
+{
+	local dir=$out/$1 keys
+
+	mkdir -p "$dir"
+	keys=(-DSTATIC_KEY_kvm_exit_stats_enabled=1 "-DSTATIC_KEY_kvm_exit_stats_away=$2"
+		"-DSTATIC_KEY_kvm_exit_stats_vcpu_tables=$3"
+		"-DSTATIC_KEY_kvm_exit_stats_summaries=$4" "-DSILICON_CONFIG=$1")
+	gcc "${kernel_cflags[@]}" "${keys[@]}" -c -o "$dir/exit_stats.o" "$exit_stats.c"
+	gcc "${kernel_cflags[@]}" "${keys[@]}" -c -o "$dir/loop.o" "$bench/shim/loop.c"
+	ld -r -o "$dir.o" "$dir/exit_stats.o" "$dir/loop.o"
+	objcopy --keep-global-symbol="$1" "$dir.o"
+}
+
+build_silicon()
+{
+	make_headers
+	build_config handling 0 0 0
+	build_config away 1 0 0
+	build_config per_vcpu 1 1 0
+	build_config interval 1 1 1
+	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -fno-PIE -no-pie -pthread \
+		-I "$tree/tools/include" -o "$out/silicon" "$bench/silicon.c" \
+		"$out/handling.o" "$out/away.o" "$out/per_vcpu.o" "$out/interval.o"
+}
+
+# count NAME EXITS: the instructions and cycles of a run, if the CPU counts them
+count()
+{
+	perf stat -x , -e instructions:u,cycles:u -o "$out/perf" "$out/silicon" loop "$1" "$2"
+	awk -F , '$1 ~ /^[0-9]+$/ { figures = figures " " $1 } END { print figures }' "$out/perf"
+}
+
+print_counters()
+{
+	local exits=10000000 empty record
+
+	empty=$(count empty "$exits" 2>/dev/null) || empty=
+	record=$(count handling "$exits" 2>/dev/null) || record=
+	awk -v exits="$exits" '{
+		if (NF == 4)
+			printf "silicon counters %.1f %.1f\n",
+				($3 - $1) / exits, ($4 - $2) / exits
+		else
+			print "silicon counters not-supported"
+	}' <<<"$empty $record"
+}
+
+case $#,${1-} in
+0, | 1,quick)
+	;;
+*)
+	echo "usage: silicon.sh [quick]" >&2
+	exit 2
+	;;
+esac
+[[ -e $exit_stats.c ]] || die "there is no $exit_stats.c: run scripts/tree.sh first"
+
+build_silicon
+"$out/silicon" "$@"
+print_counters
