@@ -11,6 +11,7 @@
 #include <linux/kvm_host.h>
 #include <linux/math64.h>
 #include <linux/overflow.h>
+#include <linux/security.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
@@ -21,14 +22,23 @@ struct exit_stats_table {
 	struct kvm_exit_stat rows[];
 };
 
+/*
+ * The first step of each open.  Heed lockdown: debugfs itself exempts all files that
+ * nobody can write, even if they are not for everybody to read.
+ */
 static struct exit_stats_table *alloc_table(void)
 {
 	struct exit_stats_table *table;
 	unsigned int row;
+	int r;
+
+	r = security_locked_down(LOCKDOWN_DEBUGFS);
+	if (r)
+		return ERR_PTR(r);
 
 	table = kvzalloc(struct_size(table, rows, kvm_exit_stats_isa.nr_rows), GFP_KERNEL);
 	if (!table)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
 
 	kvm_exit_stat_init(&table->total);
 	for (row = 0; row < kvm_exit_stats_isa.nr_rows; row++)
@@ -134,8 +144,8 @@ static int system_exit_stats_open(struct inode *inode, struct file *file)
 	struct exit_stats_table *table = alloc_table();
 	unsigned int row;
 
-	if (!table)
-		return -ENOMEM;
+	if (IS_ERR(table))
+		return PTR_ERR(table);
 
 	for (row = 0; row < kvm_exit_stats_isa.nr_rows; row++)
 		kvm_exit_stats_read(row, &table->rows[row]);
@@ -170,8 +180,8 @@ static int vm_exit_stats_open(struct inode *inode, struct file *file)
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
-	if (!table)
-		return -ENOMEM;
+	if (IS_ERR(table))
+		return PTR_ERR(table);
 
 	kvm_for_each_vcpu(i, vcpu, kvm)
 		add_vcpu(table, vcpu);
@@ -191,8 +201,8 @@ static int vcpu_exit_stats_open(struct inode *inode, struct file *file)
 {
 	struct exit_stats_table *table = alloc_table();
 
-	if (!table)
-		return -ENOMEM;
+	if (IS_ERR(table))
+		return PTR_ERR(table);
 
 	add_vcpu(table, inode->i_private);
 
