@@ -20,6 +20,7 @@ for group; do
 		packages+=(
 			bats tmux jq curl gnuplot-nox libxml2-utils bash-completion locales procps
 			clang libclang-rt-14-dev shellcheck mandoc
+			clang-tidy cppcheck sparse coccinelle
 		)
 		;;
 	bench)

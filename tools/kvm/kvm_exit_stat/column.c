@@ -248,7 +248,7 @@ static int compare_reasons(const void *first, const void *second, void *data)
 	if (column->kind == KIND_TEXT)
 		result = strcmp(x.text, y.text);
 	else
-		result = (y.n > x.n) - (y.n < x.n) ?: (y.d > x.d) - (y.d < x.d);
+		result = ((y.n > x.n) - (y.n < x.n)) ?: (y.d > x.d) - (y.d < x.d);
 	if (order->selection->reverse)
 		result = -result;
 	return result ?: strcmp(a->name, b->name);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/kernel.h>
+
 #include "diff.h"
 #include "record.h"
 
@@ -190,7 +192,7 @@ static enum status compare_sides(const struct side *a, const struct side *b,
 
 	table_begin(&table, format);
 	table_column(&table, "REASON", KIND_TEXT);
-	for (size_t i = 0; i < 3 * NR_PAIRS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(heads) * ARRAY_SIZE(*heads); i++)
 		table_column(&table, heads[i / 3][i % 3], KIND_COUNT);
 	for (size_t i = 0; i < nr; i++) {
 		struct pair pairs[NR_PAIRS];

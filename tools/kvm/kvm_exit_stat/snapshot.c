@@ -209,7 +209,7 @@ uint64_t times_average(const struct times *times)
 
 uint64_t times_quantile(const struct times *times, double quantile, bool interval)
 {
-	double rank = quantile * (double)times_count(times), below = 0, low, value = 0;
+	double rank = quantile * (double)times_count(times), below = 0, value = 0;
 	size_t bucket = 0;
 
 	/* The bucket of the rank: empty ones do not count. */
@@ -225,7 +225,8 @@ uint64_t times_quantile(const struct times *times, double quantile, bool interva
 	if (bucket == NR_BUCKETS - 1)
 		return interval ? 1ULL << (NR_BUCKETS - 2) : times->max;
 	if (bucket > 0) {
-		low = (double)(1ULL << (bucket - 1));
+		double low = (double)(1ULL << (bucket - 1));
+
 		value = low + low * (rank - below) / (double)times->hist[bucket];
 	}
 	if (!interval && value < (double)times->min)

@@ -38,7 +38,7 @@ int fuzz_record(const uint8_t *data, size_t size)
 	struct recording first, second;
 	struct snapshot summary;
 	size_t length, length2;
-	char *text, *text2;
+	char *text;
 
 	if (!size || !read_text(&first, data, size))
 		return 0;
@@ -48,7 +48,8 @@ int fuzz_record(const uint8_t *data, size_t size)
 	text = write_recording(&first, &length);
 	/* Times closer than the digits that are written would be one. */
 	if (read_text(&second, text, length)) {
-		text2 = write_recording(&second, &length2);
+		char *text2 = write_recording(&second, &length2);
+
 		if (length != length2 || memcmp(text, text2, length))
 			abort();
 		free(text2);
