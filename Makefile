@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 S := scripts
 
-.PHONY: help run test exact selftests bench fuzz figures shell check tree diff clean
+.PHONY: help run test exact selftests bench fuzz torture figures shell check tree diff clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ bench: ## what an exit costs, beside what other tools cost [QUICK=1: without the
 
 fuzz: ## feed the tool with files that are none of its own [MINUTES=10]
 	@. $S/lib.sh && step packages $S/packages.sh tests && step source $S/tree.sh && $S/fuzz.sh
+
+torture: ## all at once, and then whether the numbers are right [MINUTES=5] [SEED=1]
+	@$S/torture.sh
 
 figures: ## make bench, and write its figures and all plots into Documentation
 	@$S/figures.sh

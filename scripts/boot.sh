@@ -12,8 +12,8 @@
 #   amd-bochs  SVM with next RIP, by Bochs
 #
 # L1 in the environment names what initramfs.sh made, if it is not "kernel", and
-# takes the place of SCENARIO in build/run.  OPTION_ROM names a file that QEMU has the
-# BIOS run.
+# takes the place of SCENARIO in build/run.  PARAMETERS are more of the kernel's, LIMIT is
+# of time, in seconds.  OPTION_ROM names a file that QEMU has the BIOS run.
 . "$(dirname "$0")/lib.sh"
 
 machine=$1
@@ -46,13 +46,26 @@ bench)
 	megs=1024
 	limit=1500
 	;;
+torture)
+	cpus=2
+	megs=512
+	limit=900
+	;;
 builtin)
 	parameters=kvm.exit_stats_interval=1234
 	;;
 esac
+# Checkers of everything take time and memory.
+case ${L1-} in
+sanitize | kcsan)
+	megs=2048
+	limit=$((limit * 6))
+	;;
+esac
+limit=${LIMIT:-$limit}
 out=$build/run/$machine/${L1:-$scenario}
 console=$out/console.log
-cmdline="console=ttyS0,115200 loglevel=5 log_buf_len=4M norandmaps reboot=t panic=-1 scenario=$scenario ${parameters-}"
+cmdline="console=ttyS0,115200 loglevel=5 log_buf_len=4M norandmaps reboot=t panic=-1 scenario=$scenario ${parameters-} ${PARAMETERS-}"
 
 rm -rf "$out"
 mkdir -p "$out"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # initramfs.sh [NAME [KERNEL [TESTS [PROGRAM...]]]]: what boot.sh boots as NAME
 # ("kernel"): the kernel in build/KERNEL ("kernel") and an initramfs with its modules,
-# the programs in build/TESTS ("tests"), those of this machine, and the initramfs of
-# L2 inside.
+# the programs in build/TESTS ("tests"), those of this machine, and L2 inside: its kernel,
+# that of build/GUEST from the environment, or the same, and its initramfs.
 . "$(dirname "$0")/lib.sh"
 
 out=$build/l1/${1:-kernel}
@@ -28,7 +28,7 @@ cp /bin/busybox "$l2/bin/"
 cp "$top/scripts/guest/l2-init" "$l2/init"
 mknod "$l2/dev/console" c 5 1
 pack "$l2" "$root/guest/initrd.cpio"
-cp "$out/bzImage" "$root/guest/"
+cp "$build/${GUEST:-${2:-kernel}}/arch/x86/boot/bzImage" "$root/guest/"
 
 # L1: busybox, QEMU, the tool and other programs with what they load, the modules, the
 # scenarios, the tests

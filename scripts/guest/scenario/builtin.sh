@@ -15,7 +15,7 @@ check "no module is loaded" [ -z "$(cat /proc/modules 2>/dev/null)" ]
 check "the CPU's vendor is active" value_is "$STATS/isa" "$isa"
 check "the parameter on the command line sets the interval" \
 	value_is "$STATS/interval" 1234
-exit_loop 100 1 >/dev/null
+exit_loop cpuid 100 1 >/dev/null
 check "exits are counted" [ "$(cat "$STATS/reasons/$cpuid/count")" -ge 300 ]
 check "the sum of counts is total_exits" value_is "$STATS/total_exits" "$(sum_of count)"
 check "the table is in debugfs" [ -f /sys/kernel/debug/kvm/exit_stats ]

@@ -14,7 +14,7 @@ check "files are there after loading" [ -f "$STATS/reasons/UNKNOWN/count" ]
 check "the table is in debugfs" [ -f "$TABLE" ]
 check "the parameter sets the interval" value_is "$STATS/interval" 1234
 
-exit_loop 100 1 >/dev/null
+exit_loop cpuid 100 1 >/dev/null
 check "exits are counted" [ "$(cat "$STATS/total_exits")" -gt 100 ]
 
 echo 0 >"$STATS/enabled"
@@ -37,10 +37,10 @@ check "'enabled' stays with kvm.ko" value_is "$STATS/enabled" 0
 check "'away' stays with kvm.ko" value_is "$STATS/away" 0
 check "'per_vcpu' stays with kvm.ko" value_is "$STATS/per_vcpu" 0
 check "'interval' stays with kvm.ko" value_is "$STATS/interval" 77
-exit_loop 100 1 >/dev/null
+exit_loop cpuid 100 1 >/dev/null
 check "nothing is counted while it is off" value_is "$STATS/total_exits" 0
 echo 1 >"$STATS/enabled"
-exit_loop 100 1 >/dev/null
+exit_loop cpuid 100 1 >/dev/null
 check "exits are counted again" [ "$(cat "$STATS/total_exits")" -gt 100 ]
 check "away time is not measured while it is off" value_is "$STATS/guest_cycles" 0
 
@@ -59,7 +59,7 @@ loop()
 {
 	i=0
 	while [ $((i += 1)) -le $runs ]; do
-		exit_loop 1 1 >/dev/null
+		exit_loop cpuid 1 1 >/dev/null
 	done
 	awk '/^MemFree:/ { print $2 }' /proc/meminfo
 }
@@ -73,6 +73,6 @@ check "tables go with their vCPUs ($before kB free, then $after)" \
 unload_kvm
 
 load_kvm /lib/modules exit_stats_interval=0
-exit_loop 1000 1 >/dev/null
+exit_loop cpuid 1000 1 >/dev/null
 check "no summary with the parameter 0" \
 	sh -c '! dmesg | grep -q "kvm_exit_stats: summary at 1[0-9][0-9][0-9] "'

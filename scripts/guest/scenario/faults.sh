@@ -1,0 +1,108 @@
+# shellcheck shell=sh
+# Allocations that fail, one after the other, and from each on, in all that the statistics
+# take part in: an error is the worst that may come of it, and nothing is left behind.
+. /lib/l1.sh
+cd "$HOME" || exit
+DEBUG=/sys/kernel/debug
+MODULE=/lib/modules/$(vendor).ko
+
+# Without a word about each, whatever the size, even if the kernel could wait for memory
+for dir in "$DEBUG/failslab" "$DEBUG/fail_page_alloc"; do
+	echo 0 >"$dir/verbose"
+	echo N >"$dir/ignore-gfp-wait"
+done
+echo N >"$DEBUG/fail_page_alloc/ignore-gfp-highmem"
+echo 0 >"$DEBUG/fail_page_alloc/min-order"
+echo Y >"$DEBUG/fail_page_alloc/task-filter"
+echo 100 >"$DEBUG/fail_page_alloc/probability"
+# vmalloc() tells of its failures, with a trace: that is no bad console then.
+echo 4 >/proc/sys/kernel/printk
+
+dmesg -c >/dev/null
+# What scripts/bad-console has, but for that, since the last time
+bad_lines()
+{
+	log_lines >log
+	dmesg -c >/dev/null
+	! grep -nE 'BUG|WARNING|KASAN|UBSAN|Oops|INFO:|ODEBUG|general protection|unable to handle|unreferenced|kmemleak: .*(Cannot|disabled)' log
+}
+
+# The laws, with a guest of a few exits
+laws()
+{
+	echo 1 >"$STATS/reset"
+	exits=$(exit_loop cpuid 100 1 | cut -d ' ' -f 3)
+	[ "$(cat "$STATS/total_exits")" = "$exits" ] && [ "$(sum_of count)" = "$exits" ] &&
+		[ "$exits" -ge 400 ] && [ "$(sum_of cycles_total)" = "$(cat "$STATS/total_cycles")" ]
+}
+
+# faults NAME OPTION... OPERATION...
+faults()
+{
+	what=$1
+	shift
+	check "$what: failures are errors, and pass" timeout 1200 fail_nth "$@"
+	check "$what: nothing bad in the log" bad_lines
+	read -r up _ </proc/uptime
+	echo "# at $up s"
+}
+
+load_kvm /lib/modules exit_stats_interval=0
+for pages in "" -p; do
+	# shellcheck disable=SC2086  # none is no word
+	faults "vCPU $pages" $pages vcpu
+	check "vCPU $pages: the laws hold after all" laws
+
+	for table in system vm vcpu; do
+		# shellcheck disable=SC2086
+		faults "open $table $pages" $pages open $table
+	done
+done
+
+case $(vendor) in
+kvm-amd)
+	reason=cpuid
+	;;
+*)
+	reason=CPUID
+	;;
+esac
+find "$STATS" -maxdepth 1 -type f -perm -400 >files
+find "$STATS/reasons/$reason" "$STATS/reasons/UNKNOWN" -type f >>files
+while read -r file; do
+	faults "read ${file#"$STATS"/}" read "$file"
+done <files
+
+for switch in enabled away per_vcpu; do
+	faults "$switch 0" write "$STATS/$switch" 0 1
+	faults "$switch 1" write "$STATS/$switch" 1 0
+	echo 1 >"$STATS/$switch"
+done
+faults "interval" write "$STATS/interval" 77 0
+echo 0 >"$STATS/interval"
+faults "reset" write "$STATS/reset" 1
+faults "dump" write "$STATS/dump" 1
+check "the laws hold after all" laws
+
+rmmod "$(vendor)"
+# Some thousand allocations, most of them for the directories of reasons, which are all
+# the same: the step has nothing in common with how many one directory takes.
+faults "load" -s 211 load "$MODULE"
+check "load: no directory is left" [ ! -e "$STATS" ]
+check "load: no table is left" [ ! -e "$DEBUG/kvm/exit_stats" ]
+faults "load without pages" -p -s 61 load "$MODULE"
+check "load without pages: no directory is left" [ ! -e "$STATS" ]
+insmod "$MODULE"
+check "load: the laws hold after all" laws
+
+# What is younger than 5 s, or seen for the first time, does not count.
+sleep 10
+echo scan >"$DEBUG/kmemleak"
+sleep 6
+echo scan >"$DEBUG/kmemleak"
+cat "$DEBUG/kmemleak" >leaks
+check "the search for leaks is on" sh -c "! dmesg | grep -q 'kmemleak.*disabled'"
+check "nothing leaked that has to do with exit statistics" \
+	sh -c '! grep -qE "exit_stats|alloc_table" leaks'
+echo "# leaks: $(grep -c unreferenced leaks || :)"
+cat leaks

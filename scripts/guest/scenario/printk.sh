@@ -1,0 +1,109 @@
+# shellcheck shell=sh
+# A summary for each exit, on a console that takes its time, with one CPU and with two:
+# nothing stalls, and none gets lost.
+. /lib/l1.sh
+cd "$HOME" || exit
+
+# What an impatient kernel complains about: soft lockups of 4 s, RCU stalls of 5 s,
+# tasks that hang for 10 s.  boot.sh looks for these complaints.
+echo 2 >/proc/sys/kernel/watchdog_thresh
+echo 5 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
+echo 10 >/proc/sys/kernel/hung_task_timeout_secs
+check "soft lockups are looked for" value_is /proc/sys/kernel/soft_watchdog 1
+check "RCU stalls are looked for" value_is /sys/module/rcupdate/parameters/rcu_cpu_stall_suppress 0
+
+# 960 characters per second, if the console is as slow as its line
+stty -F /dev/ttyS0 9600
+online=/sys/devices/system/cpu/cpu1/online
+
+# Without a leading 0, which would make it octal
+uptime_ms()
+{
+	read -r up _ </proc/uptime
+	up=${up%.*}${up#*.}
+	up=${up#0}
+	echo "${up#0}0"
+}
+
+# Count, and keep the longest time from one turn to the next, in ms
+other_task()
+{
+	turns=0 longest=0 last=$(uptime_ms)
+	while [ ! -e stop ]; do
+		now=$(uptime_ms)
+		[ $((now - last)) -le $longest ] || longest=$((now - last))
+		last=$now
+		turns=$((turns + 1))
+	done
+	echo "$turns $longest" >other
+}
+
+# load TYPE EXITS VMS: that many VMs at once, each with 4 * EXITS exits and a few more
+load()
+{
+	i=0 pids=
+	while [ $((i += 1)) -le "$3" ]; do
+		timeout 200 exit_loop "$1" "$2" 1 >/dev/null &
+		pids="$pids $!"
+	done
+	for pid in $pids; do
+		wait "$pid"
+	done
+}
+
+# try CPUS TYPE EXITS VMS
+try()
+{
+	what="$1 CPU, $4 VM with $2"
+	rm -f stop other
+	echo 0 >"$STATS/interval"
+	dmesg -c >/dev/null
+	echo 1 >"$STATS/reset"
+
+	other_task &
+	other=$!
+	echo 7 >/proc/sys/kernel/printk
+	echo 1 >"$STATS/interval"
+	start=$(uptime_ms)
+	load "$2" "$3" "$4"
+	# Tells what was folded into none
+	echo 1 >"$STATS/dump"
+	passed=$(($(uptime_ms) - start))
+	echo 5 >/proc/sys/kernel/printk
+	touch stop
+	wait $other
+	read -r turns longest <other
+
+	log_lines | grep '^kvm_exit_stats: ' >log
+	counted=$(cat "$STATS/total_exits")
+	printed=$(grep -c '^kvm_exit_stats: summary at' log)
+	folded=$(awk '/summaries since the last one were folded/ { n += $2 } END { print n + 0 }' log)
+	echo "# $what: $(wc -c <log) characters in $passed ms"
+	check "$what: $counted exits are no fewer than were made" [ "$counted" -ge $(($3 * 4 * $4)) ]
+	check "$what: $counted exits = $printed summaries and $folded folded, but for the dump" \
+		[ "$counted" = $((printed - 1 + folded)) ]
+	check "$what: the last summary has all exits" [ "$counted" = \
+		"$(sed -n 's/^kvm_exit_stats: summary at \([0-9]*\) .*/\1/p' log | tail -n 1)" ]
+	check "$what: another task had $turns turns" [ "$turns" -gt $((passed / 500)) ]
+	check "$what: they were $longest ms apart at most" [ "$longest" -lt 2000 ]
+	if in_bochs; then
+		check "$what: the console was slow" [ $(($(wc -c <log) * 1000 / 960)) -le $((passed * 3 / 2)) ]
+	fi
+}
+
+# As much as is done in some ten seconds
+exits=400
+! in_bochs || exits=6
+
+load_kvm
+echo 0 >$online
+check "there is one CPU" [ "$(grep -c ^processor /proc/cpuinfo)" = 1 ]
+try 1 cpuid "$exits" 1
+try 1 msr "$exits" 1
+echo 1 >$online
+check "there are two CPUs" [ "$(grep -c ^processor /proc/cpuinfo)" = 2 ]
+try 2 cpuid "$exits" 2
+try 2 msr "$exits" 2
+
+echo "--- dmesg"
+dmesg

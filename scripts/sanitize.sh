@@ -1,0 +1,25 @@
+#!/bin/bash
+# make sanitize: all that runs in L1 once more, on kernels that look for what is wrong
+# with memory, locks and objects (KASAN, UBSAN, lockdep and others), and for data races
+# (KCSAN).  A report of these is a bad line on the console.
+. "$(dirname "$0")/lib.sh"
+. "$top/scripts/report.sh"
+
+build_kernel
+step tests "$top/scripts/selftests.sh"
+for kernel in sanitize kcsan; do
+	step "$kernel" "$top/scripts/kernel.sh" "$kernel" "base,kvm,exit_stats,$kernel" \
+		bzImage modules
+	# Checkers in L2 would check nothing of KVM.
+	GUEST=kernel step "initramfs-$kernel" "$top/scripts/initramfs.sh" "$kernel" "$kernel"
+done
+
+for kernel in sanitize kcsan; do
+	for name in run exact kunit selftest modules tool; do
+		L1=$kernel scenario amd "$name"
+	done
+done
+L1=sanitize scenario intel run
+L1=sanitize scenario intel kunit
+
+report_totals
