@@ -6,6 +6,7 @@
 #include <asm/vmx.h>
 
 #include "exit_stats.h"
+#define pr_fmt(fmt) fmt
 #include "../naive.h"
 
 #define KEY_IS_AS_COMPILED(key)	(static_key_enabled(key) == static_branch_likely(key))
