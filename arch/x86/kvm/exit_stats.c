@@ -54,6 +54,7 @@
 #include <linux/math64.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -392,6 +393,9 @@ static void kvm_exit_stats_print(void)
 			kvm_exit_stat_min(&stat->cycles),
 			kvm_exit_stat_avg(&stat->cycles, stat->hist),
 			stat->cycles.max);
+
+		/* A line can take a slow console a tenth of a second. */
+		cond_resched();
 	}
 }
 
