@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 S := scripts
 
-.PHONY: help run test exact selftests bench fuzz torture figures shell check tree diff clean
+.PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ fuzz: ## feed the tool with files that are none of its own [MINUTES=10]
 
 torture: ## all at once, and then whether the numbers are right [MINUTES=5] [SEED=1]
 	@$S/torture.sh
+
+sanitize: ## what runs in L1 once more, with KASAN, lockdep and others, and with KCSAN
+	@$S/sanitize.sh
 
 figures: ## make bench, and write its figures and all plots into Documentation
 	@$S/figures.sh

@@ -33,13 +33,6 @@ case ${QUICK-} in
 	;;
 esac
 
-# kvm_only NAME: the same kernel's KVM in another way
-kvm_only()
-{
-	"$top/scripts/kernel.sh" "$kernel-$1" "$config,without" KBUILD_MODPOST_WARN=1 \
-		arch/x86/kvm/kvm{,-intel,-amd}.ko
-}
-
 # The patched kernel with naive counters on top.  What is equal is shared with it.
 naive()
 {
@@ -49,7 +42,7 @@ naive()
 	rm -rf "$naive_tree/.git"
 	cp "$top/scripts/bench/naive.h" "$naive_tree/arch/x86/kvm/"
 	patch -s -p 1 -d "$naive_tree" <"$top/scripts/bench/naive.patch"
-	TREE=$naive_tree kvm_only naive
+	TREE=$naive_tree kvm_only "$kernel-naive" "$config,without"
 }
 
 # Bochs takes one CPU for each machine.
@@ -97,7 +90,7 @@ promised()
 step packages "$top/scripts/packages.sh" "${groups[@]}"
 step source "$top/scripts/tree.sh"
 step "$kernel" "$top/scripts/kernel.sh" "$kernel" "$config,exit_stats" bzImage modules
-step without kvm_only without
+step without kvm_only "$kernel-without" "$config,without"
 [ "${QUICK-}" ] || step naive naive
 step tool "$top/scripts/tool.sh"
 step initramfs "$top/scripts/initramfs.sh" bench "$kernel" tests "${programs[@]}"

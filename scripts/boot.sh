@@ -34,7 +34,11 @@ amd-bochs)
 esac
 l1=$build/l1/${L1:-kernel}
 cpus=1
-[ "$scenario" != selftest ] || cpus=2
+case $scenario in
+selftest | torture | printk)
+	cpus=2
+	;;
+esac
 megs=320
 limit=400
 case $scenario in
@@ -47,9 +51,14 @@ bench)
 	limit=1500
 	;;
 torture)
-	cpus=2
 	megs=512
 	limit=900
+	;;
+printk | lockdown)
+	limit=900
+	;;
+faults)
+	limit=3000
 	;;
 builtin)
 	parameters=kvm.exit_stats_interval=1234
@@ -59,7 +68,7 @@ esac
 case ${L1-} in
 sanitize | kcsan)
 	megs=2048
-	limit=$((limit * 6))
+	limit=$((limit < 2400 ? 2400 : limit))
 	;;
 esac
 limit=${LIMIT:-$limit}

@@ -68,6 +68,7 @@ cp "$top/scripts/guest/init" "$root/"
 cp "$top"/scripts/guest/{l1.sh,*.bt} "$root/lib/"
 cp "$top/scripts/guest/guest" "$tool" "$root/bin/"
 cp "$top"/scripts/guest/scenario/*.sh "$root/scenario/"
+cp "$top/Documentation/ABI/testing/sysfs-kernel-kvm_exit_stats" "$root/lib/abi"
 for program in "$top"/scripts/guest/*.c; do
 	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static \
 		-o "$root/bin/$(basename "$program" .c)" "$program"

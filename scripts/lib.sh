@@ -101,3 +101,9 @@ build_kernel()
 	step kernel "$top/scripts/kernel.sh" kernel base,kvm,exit_stats bzImage modules
 	step tool "$top/scripts/tool.sh"
 }
+
+# kvm_only NAME FRAGMENTS: KVM's modules alone, into build/NAME, for a kernel that is there
+kvm_only()
+{
+	"$top/scripts/kernel.sh" "$1" "$2" KBUILD_MODPOST_WARN=1 arch/x86/kvm/kvm{,-intel,-amd}.ko
+}

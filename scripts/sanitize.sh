@@ -19,7 +19,12 @@ for kernel in sanitize kcsan; do
 		L1=$kernel scenario amd "$name"
 	done
 done
-L1=sanitize scenario intel run
-L1=sanitize scenario intel kunit
+for name in lockdown faults; do
+	L1=sanitize scenario amd "$name"
+done
+PARAMETERS="seconds=60 seed=1" L1=sanitize scenario amd torture
+for name in run kunit; do
+	L1=sanitize scenario intel "$name"
+done
 
 report_totals

@@ -6,6 +6,7 @@
 step packages "$top/scripts/packages.sh" tests
 build_kernel
 step builtin "$top/scripts/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
+step without kvm_only kernel-without base,kvm,without
 step tests "$top/scripts/selftests.sh"
 step tool-sanitized "$top/scripts/tool.sh" sanitized
 step prometheus "$top/scripts/prometheus-fetch.sh"
@@ -23,7 +24,7 @@ prometheus()
 }
 
 for machine in intel amd; do
-	for name in run exact kunit selftest modules tool write-fuzz; do
+	for name in run exact kunit selftest modules tool security write-fuzz; do
 		scenario "$machine" "$name"
 	done
 	# A second of L1 takes several of Bochs.
@@ -31,6 +32,9 @@ for machine in intel amd; do
 	L1=builtin scenario "$machine" builtin
 done
 scenario amd-bochs fastpath
+# Bochs' serial port is as slow as its line, and QEMU has more that happens at once.
+scenario intel printk
+scenario amd printk
 
 tests=$top/tools/kvm/kvm_exit_stat/tests
 export PROMTOOL=$build/prometheus/usr/bin/promtool

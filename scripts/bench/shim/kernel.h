@@ -52,6 +52,7 @@
 
 #define preempt_disable()		barrier()
 #define preempt_enable()		barrier()
+#define cond_resched()			barrier()
 
 static __always_inline u64 rdtsc(void)
 {

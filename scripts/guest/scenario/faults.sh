@@ -19,12 +19,15 @@ echo 100 >"$DEBUG/fail_page_alloc/probability"
 echo 4 >/proc/sys/kernel/printk
 
 dmesg -c >/dev/null
-# What scripts/bad-console has, but for that, since the last time
+# What scripts/bad-console has, but for that, since the last time.  kmemleak itself may get
+# no memory, and then looks at more than it has to.  A module whose static keys get none
+# has the kernel warn, and once more for each of them: that is no matter of KVM.
 bad_lines()
 {
 	log_lines >log
 	dmesg -c >/dev/null
-	! grep -nE 'BUG|WARNING|KASAN|UBSAN|Oops|INFO:|ODEBUG|general protection|unable to handle|unreferenced|kmemleak: .*(Cannot|disabled)' log
+	! grep -vE 'WARNING: .* at kernel/jump_label.c:' log |
+		grep -nE 'BUG|WARNING|KASAN|UBSAN|Oops|INFO:|ODEBUG|general protection|unable to handle|unreferenced|kmemleak: .*disabled'
 }
 
 # The laws, with a guest of a few exits
