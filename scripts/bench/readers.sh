@@ -99,12 +99,18 @@ cat "${cpus[@]/#/$out/figures.}" | awk -v list="${cpus[*]}" -v model=1024 '
 		}
 	}
 
-	# Memory comes in pages; what is left are small objects.
-	function pages(name, bytes,    n) {
-		n = int(bytes / 4096 + 0.5)
-		if (n < 1 || bytes - 4096 * n > 1024 || 4096 * n - bytes > 1024)
-			fail("memory per " name " is " bytes " bytes, must be whole pages")
-		print "memory " name " " 4096 * n
+	# Memory of that size comes in powers of two, of four pages at least.  What is left
+	# are small objects, and what their caches keep, which is up to 40 KiB in all.
+	function tables(name, bytes, count,    each, unit, n, noise) {
+		each = bytes / count
+		unit = 16384
+		noise = 40960 / count
+		if (noise < 1024)
+			noise = 1024
+		n = int(each / unit + 0.5)
+		if (n < 1 || each - unit * n > noise || unit * n - each > noise)
+			fail("memory per " name " is " each " bytes, must be a multiple of " unit)
+		print "memory " name " " unit * n
 	}
 
 	function print_model(what, state, instructions) {
@@ -151,8 +157,8 @@ cat "${cpus[@]/#/$out/figures.}" | awk -v list="${cpus[*]}" -v model=1024 '
 				fail("the number of rows differs")
 		}
 
-		pages("cpu", (get("memory cpus " most) - get("memory cpus " least)) / (most - least))
-		pages("vcpu", get("memory vcpus " vcpus) / vcpus)
+		tables("cpu", get("memory cpus " most) - get("memory cpus " least), most - least)
+		tables("vcpu", get("memory vcpus " vcpus), vcpus)
 
 		# The file total_exits is made from each row, once.
 		filled = get("rows " most " filled")
