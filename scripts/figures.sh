@@ -40,7 +40,8 @@ tables()
 step packages "$top/scripts/packages.sh" tests
 build_kernel
 step initramfs "$top/scripts/initramfs.sh"
-step tool-run plots_of_guest
+# First of all, as it says what it measured, and whether that was changed
 "$top/scripts/bench.sh"
+step tool-run plots_of_guest
 tables
 git -C "$top" diff --stat -- Documentation
