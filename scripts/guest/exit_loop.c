@@ -44,19 +44,6 @@ static const struct type *parse_type(const char *arg)
 	errx(2, "TYPE is '%s', must be cpuid, msr, hlt, io, mmio or ept", arg);
 }
 
-static unsigned long parse(const char *name, const char *arg, unsigned long max)
-{
-	unsigned long val;
-	char *end;
-
-	errno = 0;
-	val = strtoul(arg, &end, 10);
-	if (errno || *end || end == arg || *arg == '-' || !val || val > max)
-		errx(2, "%s is '%s', must be a number from 1 to %lu", name, arg, max);
-
-	return val;
-}
-
 /*
  * Interrupt the guest whenever the vCPU is blocked.  Of the two threads on the CPU that
  * of the vCPU has the higher priority: this one runs exactly while it is blocked.
@@ -94,24 +81,6 @@ static void start_interrupts(struct vm *vm)
 	set_priority(thread, 1);
 }
 
-/* The cycles of one run with that many exits, from the start of the code */
-static uint64_t run_guest(struct vcpu *vcpu, const struct type *type, unsigned long exits)
-{
-	struct kvm_run *run = vcpu->run;
-	uint64_t cycles;
-
-	set_exits(vcpu, type, exits);
-
-	cycles = __rdtsc();
-	do {
-		kvm_ioctl(vcpu->fd, "KVM_RUN", KVM_RUN, NULL);
-		if (run->exit_reason != KVM_EXIT_IO && run->exit_reason != KVM_EXIT_MMIO)
-			errx(1, "the guest ended with exit reason %u", run->exit_reason);
-	} while (run->exit_reason != KVM_EXIT_IO || run->io.port != DONE_PORT);
-
-	return __rdtsc() - cycles;
-}
-
 static void add_run(struct cost *cost, uint64_t cycles)
 {
 	if (!cost->total || cycles < cost->least)
@@ -119,23 +88,19 @@ static void add_run(struct cost *cost, uint64_t cycles)
 	cost->total += cycles;
 }
 
+/* One run with that many exits, from the start of the code */
 static void measure(struct vcpu *vcpu, const struct type *type, unsigned long exits,
 		    struct cost *cost)
 {
-	size_t size = 2 * exits * PAGE_SIZE;
-	void *pages = NULL;
+	void *pages = map_pages(vcpu->vm, type, exits);
+	uint64_t start;
 
-	if (type->wants_pages) {
-		pages = map_memory(size);
-		set_memory(vcpu->vm, 1, PAGES, pages, size);
-	}
+	set_exits(vcpu, type, exits);
+	start = __rdtsc();
+	run_until_done(vcpu);
+	add_run(cost, __rdtsc() - start);
 
-	add_run(cost, run_guest(vcpu, type, exits));
-
-	if (type->wants_pages) {
-		set_memory(vcpu->vm, 1, PAGES, pages, 0);
-		munmap(pages, size);
-	}
+	unmap_pages(vcpu->vm, pages, exits);
 }
 
 static unsigned long exits_of_kvm(void)
@@ -162,8 +127,8 @@ int main(int argc, char *argv[])
 	if (argc != 4)
 		errx(2, "usage: exit_loop TYPE EXITS RUNS");
 	type = parse_type(argv[1]);
-	exits = parse("EXITS", argv[2], 1000000);
-	runs = parse("RUNS", argv[3], 1000000);
+	exits = parse_number("EXITS", argv[2], 1, 1000000);
+	runs = parse_number("RUNS", argv[3], 1, 1000000);
 
 	create_vm(&vm);
 	create_vcpu(&vm, &vcpu, 0);

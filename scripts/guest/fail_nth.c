@@ -33,7 +33,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#include "util.h"
 
 #define KVM_DIR			"/sys/kernel/debug/kvm"
 #define PAGES_DIR		"/sys/kernel/debug/fail_page_alloc"
@@ -341,10 +341,10 @@ int main(int argc, char *argv[])
 	while ((opt = getopt(argc, argv, "+ps:")) != -1) {
 		if (opt == 'p')
 			pages = true;
-		else if (opt == 's' && atol(optarg) > 0)
-			step = atol(optarg);
+		else if (opt == 's')
+			step = parse_number("STEP", optarg, 1, MAX_N);
 		else
-			errx(2, "-%c is no option, or has no number", opt);
+			exit(2);
 	}
 	args = argv + optind + 1;
 	op = parse_operation(argc - optind, argv + optind);

@@ -25,6 +25,8 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "util.h"
+
 #define RUNS		5
 /* Each has a file descriptor, of which there are 1024. */
 #define MAX_VCPUS	1000
@@ -116,13 +118,8 @@ static int memory_of_vcpus(const char *arg)
 	unsigned long vcpus, i;
 	long before;
 	int kvm, vm;
-	char *end;
 
-	errno = 0;
-	vcpus = strtoul(arg, &end, 10);
-	if (errno || *end || end == arg || *arg == '-' || !vcpus || vcpus > MAX_VCPUS)
-		errx(2, "N is '%s', must be a number from 1 to %u", arg, MAX_VCPUS);
-
+	vcpus = parse_number("N", arg, 1, MAX_VCPUS);
 	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm < 0)
 		err(1, "/dev/kvm");

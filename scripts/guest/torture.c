@@ -470,29 +470,21 @@ static void run_some_type(struct worker *worker, struct vcpu *vcpu, bool first, 
 {
 	const struct type *type = &types[below(&worker->prng, ARRAY_SIZE(types))];
 	unsigned int exits = 1 + below(&worker->prng, 1000);
-	size_t size = 0;
-	void *pages = NULL;
+	void *pages;
 
 	/* There are interrupts only for the first one, and pages only once. */
 	if (!first && (type->wants_interrupts || type->wants_pages))
 		type = &types[0];
 	if (type->wants_interrupts)
 		exits = 1 + exits / 100;
-	if (type->wants_pages) {
+	if (type->wants_pages)
 		exits = 1 + exits / 10;
-		size = exits * PAGE_SIZE;
-		pages = map_memory(size);
-		set_memory(vcpu->vm, 1, PAGES, pages, size);
-	}
 
+	pages = map_pages(vcpu->vm, type, exits);
 	set_exits(vcpu, type, exits);
 	if (run_vcpu(worker, vcpu, forever))
 		did(RUNS);
-
-	if (type->wants_pages) {
-		set_memory(vcpu->vm, 1, PAGES, pages, 0);
-		munmap(pages, size);
-	}
+	unmap_pages(vcpu->vm, pages, exits);
 }
 
 struct vcpu_worker {
@@ -597,7 +589,7 @@ static void work_vms(struct worker *worker)
 /* In a process of its own: run until it is killed. */
 _Noreturn static void run_victim(const char *seed_arg)
 {
-	struct worker worker = { .prng = make_prng(atoi(seed_arg), 0) };
+	struct worker worker = { .prng = make_prng(parse_number("SEED", seed_arg, 0, UINT_MAX), 0) };
 	struct vcpu vcpu;
 	struct vm vm;
 
@@ -1148,18 +1140,6 @@ static void ignore(int signal)
 	(void)signal;
 }
 
-static unsigned int parse(const char *name, const char *arg, unsigned int max)
-{
-	unsigned long val;
-	char *end;
-
-	errno = 0;
-	val = strtoul(arg, &end, 10);
-	if (errno || *end || end == arg || *arg == '-' || val > max)
-		errx(2, "%s is '%s', must be a number up to %u", name, arg, max);
-	return val;
-}
-
 int main(int argc, char *argv[])
 {
 	struct sigaction action = { .sa_handler = ignore };
@@ -1171,11 +1151,9 @@ int main(int argc, char *argv[])
 		run_victim(argv[2]);
 	if (argc != 4)
 		errx(2, "usage: torture SECONDS SEED BUSY");
-	seconds = parse("SECONDS", argv[1], 1000000);
-	seed = parse("SEED", argv[2], UINT_MAX);
-	nr_busy = parse("BUSY", argv[3], SEM_VALUE_MAX);
-	if (!nr_busy)
-		errx(2, "BUSY is 0, no vCPU could run");
+	seconds = parse_number("SECONDS", argv[1], 0, 1000000);
+	seed = parse_number("SEED", argv[2], 0, UINT_MAX);
+	nr_busy = parse_number("BUSY", argv[3], 1, SEM_VALUE_MAX);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	sigaction(SIGUSR1, &action, NULL);

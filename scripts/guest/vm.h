@@ -26,8 +26,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
-#define __maybe_unused		__attribute__((unused))
+#include "util.h"
 
 #define PAGE_SIZE		4096u
 
@@ -278,6 +277,42 @@ static __maybe_unused void set_exits(struct vcpu *vcpu, const struct type *type,
 	};
 
 	kvm_ioctl(vcpu->fd, "KVM_SET_REGS", KVM_SET_REGS, &regs);
+}
+
+/* Run the vCPU up to that write.  What else it asks of user space is none of its business. */
+static __maybe_unused void run_until_done(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	do {
+		kvm_ioctl(vcpu->fd, "KVM_RUN", KVM_RUN, NULL);
+		if (run->exit_reason != KVM_EXIT_IO && run->exit_reason != KVM_EXIT_MMIO)
+			errx(1, "the guest ended with exit reason %u", run->exit_reason);
+	} while (run->exit_reason != KVM_EXIT_IO || run->io.port != DONE_PORT);
+}
+
+/* The pages that so many exits of a type want, to be unmapped after the run, or NULL */
+static __maybe_unused void *map_pages(struct vm *vm, const struct type *type,
+				      unsigned long exits)
+{
+	size_t size = exits * PAGE_SIZE;
+	void *pages;
+
+	if (!type->wants_pages)
+		return NULL;
+
+	pages = map_memory(size);
+	set_memory(vm, 1, PAGES, pages, size);
+	return pages;
+}
+
+static __maybe_unused void unmap_pages(struct vm *vm, void *pages, unsigned long exits)
+{
+	if (!pages)
+		return;
+
+	set_memory(vm, 1, PAGES, pages, 0);
+	munmap(pages, exits * PAGE_SIZE);
 }
 
 /* Interrupt the first vCPU. */

@@ -176,9 +176,7 @@ static void read_state(struct state *state)
 static void make_exits(void)
 {
 	set_exits(&vcpu, &types[0], 5);
-	do {
-		kvm_ioctl(vcpu.fd, "KVM_RUN", KVM_RUN, NULL);
-	} while (vcpu.run->exit_reason != KVM_EXIT_IO);
+	run_until_done(&vcpu);
 }
 
 /* What all files are fuzzed from: exits, and settings that tell a change of each */
@@ -661,10 +659,10 @@ int main(int argc, char *argv[])
 	unsigned int inputs, i;
 	bool passed = true;
 
-	if (argc != 3 || atoi(argv[1]) <= 0)
+	if (argc != 3)
 		errx(2, "usage: write_fuzz INPUTS SEED");
-	inputs = atoi(argv[1]);
-	prng = make_prng(strtoul(argv[2], NULL, 10), 0);
+	inputs = parse_number("INPUTS", argv[1], 1, 1000000);
+	prng = make_prng(parse_number("SEED", argv[2], 0, UINT_MAX), 0);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 
 	for (i = 0; i < ARRAY_SIZE(shown); i++)
