@@ -102,7 +102,7 @@ step silicon "$top/scripts/bench/silicon.sh" ${QUICK:+quick}
 figures >"$results"
 rm -rf "$report"
 mkdir "$report"
-awk -f "$top/scripts/bench/report.awk" -v dir="$report" "$results"
+awk -f "$top/scripts/bench/figures.awk" -f "$top/scripts/bench/report.awk" -v dir="$report" "$results"
 for table in about exits counted silicon read readers; do
 	echo
 	cat "$report/$table"
@@ -114,7 +114,7 @@ if [ -z "${QUICK-}" ]; then
 fi
 
 echo
-awk -f "$top/scripts/bench/judge.awk" -v quick="${QUICK-}" \
+awk -f "$top/scripts/bench/figures.awk" -f "$top/scripts/bench/judge.awk" -v quick="${QUICK-}" \
 	-v kib_cpu="$(promised "of memory per possible CPU")" \
 	-v kib_vcpu="$(promised "per vCPU")" "$results" | tee "$report/verdict"
 echo "$(grep -c '^ok' "$report/verdict") passed, $(grep -c '^not ok' "$report/verdict") failed"

@@ -1,42 +1,19 @@
 # Judge the figures of make bench: a line "ok WHAT" or "not ok WHAT" for each law.
 #
-#	awk -f judge.awk -v quick=1 -v kib_cpu=N -v kib_vcpu=N RESULTS
+#	awk -f figures.awk -f judge.awk -v quick=1 -v kib_cpu=N -v kib_vcpu=N RESULTS
 #
 # Kconfig promises that much memory per CPU and per vCPU.
-
-$2 == "exit" { least[$1, $3, $4] = $5 }
-
-$2 == "counted" {
-	exits[$1, $3, $4] = $5
-	of[$1, $3, $4] = $6
-}
-
-$1 == "silicon" && NF == 10 {
-	ratio[$2, $4, $3] = $7
-	update[$2, $4, $3] = $8
-	lost[$2, $4, $3] = $9
-}
-
-$1 == "silicon" && $2 == "machine" { cpus = $4 }
-$1 == "silicon" && $2 == "reader" { reader_ratio[$3] = $6 }
-$2 == "memory" { bytes[$3] = $4 }
 
 function law(holds, what)
 {
 	print (holds ? "ok " : "not ok ") what
 }
 
-function added(machine, type, how)
-{
-	return least[machine, type, how] - least[machine, type, "without"]
-}
-
-function no_figure_is_missing(machine,	h, t, hows, types, nr_hows, nr_types, missing)
+function no_figure_is_missing(machine,	h, t, hows, nr_hows, missing)
 {
 	nr_hows = split("without disabled handling away per_vcpu interval kvm_exit " \
 			"kvm_exit+kvm_entry" (quick ? "" : " naive perf-stat perf-kvm-stat bpftrace"),
 			hows)
-	nr_types = split("cpuid msr hlt io mmio ept", types)
 	for (h = 1; h <= nr_hows; h++) {
 		for (t = 1; t <= nr_types; t++) {
 			if (!((machine, types[t], hows[h]) in least))
@@ -102,7 +79,6 @@ function promise(owner, kib)
 }
 
 END {
-	nr_machines = split("intel amd-bochs amd", machines)
 	nr_ways = split("handling away per_vcpu interval", ways)
 	for (m = 1; m <= nr_machines; m++) {
 		machine = machines[m]

@@ -1,13 +1,12 @@
 # Make the tables about cost in exit-stats.rst, and the data of its plots, from the
 # figures of make bench.
 #
-#	awk -f report.awk -v dir=DIRECTORY RESULTS
+#	awk -f figures.awk -f report.awk -v dir=DIRECTORY RESULTS
 #
 # Each table is a file in DIRECTORY, for the line ".. bench NAME" in exit-stats.rst, and
 # the data are the files *.dat.  What was not measured has no row.
 
 BEGIN {
-	nr_types = split("cpuid msr hlt io mmio ept", types)
 	nr_hows = split("disabled handling away per_vcpu interval naive kvm_exit " \
 			"kvm_exit+kvm_entry perf-stat perf-kvm-stat bpftrace", hows)
 	label["disabled"] = "``enabled`` 0"
@@ -22,7 +21,6 @@ BEGIN {
 	label["perf-kvm-stat"] = "perf kvm stat"
 	label["bpftrace"] = "bpftrace"
 
-	nr_machines = split("intel amd-bochs amd", machines)
 	title["intel"] = "VMX, Bochs"
 	title["amd-bochs"] = "SVM, Bochs"
 	title["amd"] = "SVM, QEMU"
@@ -34,59 +32,6 @@ BEGIN {
 	nr_loads = split("loops realtime churn", loads)
 }
 
-$1 == "about" {
-	about[$2] = $0
-	sub(/^about [^ ]* /, "", about[$2])
-}
-
-$2 == "exit" {
-	least[$1, $3, $4] = $5
-	mean[$1, $3, $4] = $6
-}
-
-$2 == "counted" {
-	exits[$1, $3, $4] = $5
-	of[$1, $3, $4] = $6
-}
-
-$1 == "silicon" && $2 == "machine" {
-	model = $3
-	gsub("_", " ", model)
-	silicon = sprintf("%s, %d CPUs, TSC of %d MHz, median of %d rounds", model, $4, $5, $6)
-}
-
-$1 == "silicon" && NF == 10 {
-	if (!(($2, $4) in variant)) {
-		variant[$2, $4] = ++nr_variants
-		variants[nr_variants] = $2 SUBSEP $4
-	}
-	ns[$2, $4, $3] = $5
-	cycles[$2, $4, $3] = $6
-	ratio[$2, $4, $3] = $7
-	update[$2, $4, $3] = $8
-	lost[$2, $4, $3] = $9
-	silicon_exits[$2, $4, $3] = $10
-}
-
-$1 == "silicon" && $2 == "reader" {
-	readers[++nr_readers] = $3
-	reader_ns[$3] = $4
-	reader_ratio[$3] = $6
-	reader_reads[$3] = $7
-}
-
-$2 == "read" {
-	if (!($4 in seen)) {
-		seen[$4] = 1
-		possible[++nr_possible] = $4
-		modelled[$4] = $7 == "model"
-	}
-	read[$3, $4, $5] = $6
-}
-
-$2 == "row" { row[$3] = $4 }
-$2 == "memory" { memory[$3] = $4 }
-
 # The line above and below a simple table of one column and n more
 function ruler(file, first, rest, n,	i)
 {
@@ -94,11 +39,6 @@ function ruler(file, first, rest, n,	i)
 	for (i = 0; i < n; i++)
 		printf "  %s", substr("==============================", 1, rest) >file
 	printf "\n" >file
-}
-
-function added(machine, type, how)
-{
-	return least[machine, type, how] - least[machine, type, "without"]
 }
 
 function exit_table(machine, file,	h, t, how, cost)

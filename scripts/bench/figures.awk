@@ -1,0 +1,63 @@
+# What make bench measured: read by judge.awk and report.awk, which come after this.
+
+BEGIN {
+	nr_types = split("cpuid msr hlt io mmio ept", types)
+	nr_machines = split("intel amd-bochs amd", machines)
+}
+
+$1 == "about" {
+	about[$2] = $0
+	sub(/^about [^ ]* /, "", about[$2])
+}
+
+$2 == "exit" {
+	least[$1, $3, $4] = $5
+	mean[$1, $3, $4] = $6
+}
+
+$2 == "counted" {
+	exits[$1, $3, $4] = $5
+	of[$1, $3, $4] = $6
+}
+
+$1 == "silicon" && $2 == "machine" {
+	model = $3
+	gsub("_", " ", model)
+	silicon = sprintf("%s, %d CPUs, TSC of %d MHz, median of %d rounds", model, $4, $5, $6)
+}
+
+$1 == "silicon" && NF == 10 {
+	if (!(($2, $4) in variant)) {
+		variant[$2, $4] = ++nr_variants
+		variants[nr_variants] = $2 SUBSEP $4
+	}
+	ns[$2, $4, $3] = $5
+	cycles[$2, $4, $3] = $6
+	ratio[$2, $4, $3] = $7
+	update[$2, $4, $3] = $8
+	lost[$2, $4, $3] = $9
+	silicon_exits[$2, $4, $3] = $10
+}
+
+$1 == "silicon" && $2 == "reader" {
+	readers[++nr_readers] = $3
+	reader_ns[$3] = $4
+	reader_ratio[$3] = $6
+	reader_reads[$3] = $7
+}
+
+$2 == "read" {
+	if (!($4 in seen)) {
+		seen[$4] = 1
+		possible[++nr_possible] = $4
+		modelled[$4] = $7 == "model"
+	}
+	read[$3, $4, $5] = $6
+}
+
+$2 == "memory" { bytes[$3] = $4 }
+
+function added(machine, type, how)
+{
+	return least[machine, type, how] - least[machine, type, "without"]
+}
