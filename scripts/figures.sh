@@ -27,8 +27,10 @@ tables()
 			inside = $3 != "end"
 			if (inside) {
 				print $0 "\n"
-				while ((getline line <(report "/" $3)) > 0)
+				while ((rc = getline line <(report "/" $3)) > 0)
 					print line
+				if (rc < 0)
+					exit 1
 				print ""
 			}
 		}
