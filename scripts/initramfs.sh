@@ -60,13 +60,13 @@ modules()
 	done
 }
 modules "$kernel" .
-# The same kernel's KVM in other ways, to compare with
-for way in without naive; do
+# The same kernel's KVM in other ways, to compare with, and a module that calls KVM
+for way in without naive printcount; do
 	[ ! -d "$kernel-$way" ] || modules "$kernel-$way" "$way"
 done
 cp "$top/scripts/guest/init" "$root/"
 cp "$top"/scripts/guest/{l1.sh,*.bt} "$root/lib/"
-cp "$top/scripts/guest/guest" "$tool" "$root/bin/"
+cp "$top/scripts/guest/guest" "$tool" "$top/tools/kvm/printcount/printcount.sh" "$root/bin/"
 cp "$top"/scripts/guest/scenario/*.sh "$root/scenario/"
 cp "$top/Documentation/ABI/testing/sysfs-kernel-kvm_exit_stats" "$root/lib/abi"
 for program in "$top"/scripts/guest/*.c; do

@@ -3,10 +3,19 @@
 . "$(dirname "$0")/lib.sh"
 . "$top/scripts/report.sh"
 
+# The module for the kernel of L1, away from the source
+printcount()
+{
+	rm -rf "$kernel-printcount"
+	cp -r "$tree/tools/kvm/printcount" "$kernel-printcount"
+	make -C "$kernel-printcount" KDIR="$kernel" CC="ccache gcc"
+}
+
 step packages "$top/scripts/packages.sh" tests
 build_kernel
 step builtin "$top/scripts/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
 step without kvm_only kernel-without base,kvm,without
+step printcount printcount
 step tests "$top/scripts/selftests.sh"
 step tool-sanitized "$top/scripts/tool.sh" sanitized
 step prometheus "$top/scripts/prometheus-fetch.sh"
@@ -24,7 +33,7 @@ prometheus()
 }
 
 for machine in intel amd; do
-	for name in run exact kunit selftest modules tool security write-fuzz; do
+	for name in run exact kunit selftest modules printcount tool security write-fuzz; do
 		scenario "$machine" "$name"
 	done
 	# A second of L1 takes several of Bochs.

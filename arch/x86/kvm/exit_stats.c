@@ -114,7 +114,10 @@ static DEFINE_MUTEX(kvm_exit_stats_lock);
 /* Exits recorded since the interval was set, or since the last reset. */
 static atomic64_t interval_exits ____cacheline_aligned_in_smp;
 
-/* Serializes the printing of summaries, and guards summary_rows. */
+/*
+ * Serializes the printing of summaries, and guards summary_rows, which are there
+ * while there are tables to print.
+ */
 static DEFINE_MUTEX(summary_lock);
 static struct kvm_exit_stat *summary_rows;
 
@@ -792,23 +795,42 @@ void kvm_exit_stats_reset(void)
 	mutex_unlock(&kvm_exit_stats_lock);
 }
 
-void kvm_exit_stats_dump(void)
+/**
+ * kvm_exit_stats_dump - Print a summary to the kernel log
+ *
+ * For other modules, too, e.g. tools/kvm/printcount.  May sleep, and wait for a
+ * summary that is being printed.
+ *
+ * Return: 0, or -ENODEV if no vendor module is loaded.
+ */
+int kvm_exit_stats_dump(void)
 {
+	int r = -ENODEV;
+
 	mutex_lock(&summary_lock);
-	kvm_exit_stats_print();
+	if (summary_rows) {
+		kvm_exit_stats_print();
+		r = 0;
+	}
 	mutex_unlock(&summary_lock);
+
+	return r;
 }
+EXPORT_SYMBOL_GPL(kvm_exit_stats_dump);
 
 static void kvm_exit_stats_free(void)
 {
 	int cpu;
 
+	mutex_lock(&summary_lock);
+	kvfree(summary_rows);
+	summary_rows = NULL;
+	mutex_unlock(&summary_lock);
+
 	for_each_possible_cpu(cpu) {
 		kvfree(*per_cpu_ptr(kvm_exit_stats_isa.tables, cpu));
 		*per_cpu_ptr(kvm_exit_stats_isa.tables, cpu) = NULL;
 	}
-	kvfree(summary_rows);
-	summary_rows = NULL;
 }
 
 /*
@@ -819,15 +841,10 @@ static void kvm_exit_stats_free(void)
 int kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa)
 {
 	size_t size = array_size(isa->nr_rows, sizeof(struct kvm_exit_stat));
-	int cpu, r;
+	int cpu, r = -ENOMEM;
 
 	kvm_exit_stats_isa = *isa;
 	kvm_exit_stats_map_reasons(isa, exit_rows);
-
-	r = -ENOMEM;
-	summary_rows = kvzalloc(size, GFP_KERNEL);
-	if (!summary_rows)
-		goto err_free;
 
 	for_each_possible_cpu(cpu) {
 		struct kvm_exit_stat *table;
@@ -837,6 +854,12 @@ int kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa)
 			goto err_free;
 		*per_cpu_ptr(isa->tables, cpu) = table;
 	}
+
+	mutex_lock(&summary_lock);
+	summary_rows = kvzalloc(size, GFP_KERNEL);
+	mutex_unlock(&summary_lock);
+	if (!summary_rows)
+		goto err_free;
 
 	kvm_exit_stats_set_interval(exit_stats_interval);
 

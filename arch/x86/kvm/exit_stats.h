@@ -334,7 +334,7 @@ void kvm_exit_stats_set_per_vcpu(bool per_vcpu);
 unsigned int kvm_exit_stats_get_interval(void);
 void kvm_exit_stats_set_interval(unsigned int interval);
 void kvm_exit_stats_reset(void);
-void kvm_exit_stats_dump(void);
+int kvm_exit_stats_dump(void);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 void kvm_exit_stat_empty(struct kvm_exit_stat *stat, u32 gen);

@@ -124,8 +124,8 @@ static ssize_t dump_store(struct kobject *kobj, struct kobj_attribute *attr,
 	if (r)
 		return r;
 
-	kvm_exit_stats_dump();
-	return count;
+	r = kvm_exit_stats_dump();
+	return r ?: count;
 }
 
 static struct kobj_attribute dump_attr = __ATTR_WO(dump);
