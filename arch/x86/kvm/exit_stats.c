@@ -879,6 +879,7 @@ EXPORT_SYMBOL_GPL(kvm_exit_stats_init);
 /* Called when a vendor module unloads, after the last VM is gone. */
 void kvm_exit_stats_exit(void)
 {
+	kvm_exit_stats_remove_debugfs();
 	kvm_exit_stats_sysfs_exit();
 
 	kvm_exit_stats_set(&recording_possible, false);

@@ -313,6 +313,7 @@ int kvm_exit_stats_sysfs_init(void);
 void kvm_exit_stats_sysfs_exit(void);
 
 void kvm_exit_stats_create_debugfs(void);
+void kvm_exit_stats_remove_debugfs(void);
 void kvm_exit_stats_create_vm_debugfs(struct kvm *kvm);
 void kvm_exit_stats_create_vcpu_debugfs(struct kvm_vcpu *vcpu, struct dentry *dir);
 

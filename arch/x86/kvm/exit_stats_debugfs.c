@@ -230,6 +230,21 @@ void kvm_exit_stats_create_debugfs(void)
 }
 EXPORT_SYMBOL_GPL(kvm_exit_stats_create_debugfs);
 
+/*
+ * Called when KVM's directory is gone, unless it was one that a kvm_init() left
+ * behind when it failed, before: that is nobody's, and stays, with all that is in it.
+ */
+void kvm_exit_stats_remove_debugfs(void)
+{
+	struct dentry *dir = debugfs_lookup("kvm", NULL);
+
+	if (IS_ERR_OR_NULL(dir))
+		return;
+
+	debugfs_lookup_and_remove("exit_stats", dir);
+	dput(dir);
+}
+
 void kvm_exit_stats_create_vm_debugfs(struct kvm *kvm)
 {
 	debugfs_create_file("exit_stats", 0400, kvm->debugfs_dentry, kvm,
