@@ -8,8 +8,10 @@
  * the least cycles of all its reads.  Under an emulator whose TSC counts instructions
  * that is exact.
  *
- * read_cost vcpus N: by how many bytes N new vCPUs make the slab memory grow that the
- * kernel cannot reclaim.  Large allocations are part of it.
+ * read_cost slab: how many bytes of slab memory there are that the kernel cannot reclaim.
+ * Large allocations are part of it.
+ *
+ * read_cost vcpus N: by how many bytes N new vCPUs make it grow.
  */
 #include <err.h>
 #include <errno.h>
@@ -144,5 +146,8 @@ int main(int argc, char *argv[])
 	if (argc == 3 && !strcmp(argv[1], "vcpus"))
 		return memory_of_vcpus(argv[2]);
 
-	errx(2, "usage: read_cost files PATH | vcpus N");
+	if (argc == 2 && !strcmp(argv[1], "slab"))
+		return printf("%ld\n", slab_bytes()) < 0;
+
+	errx(2, "usage: read_cost files PATH | slab | vcpus N");
 }

@@ -31,12 +31,10 @@ settle()
 	sleep 1
 }
 
-# Have the kernel add up first what it counts per CPU.
 slab_bytes()
 {
 	settle
-	cat /proc/sys/vm/stat_refresh
-	awk '/^SUnreclaim:/ { print $2 * 1024 }' /proc/meminfo
+	read_cost slab
 }
 
 # vcpus_bytes SWITCH: with per_vcpu at that
