@@ -158,25 +158,15 @@ sync_tree()
 	set_tree "$commit"
 }
 
-# Bring one changed path of build/linux over.  A path of the base goes into the
-# patch that has it already, any other is a new file.
+# Bring one changed path of build/linux over.  What a patch has already goes into that
+# patch, anything else is a new file, unless the base has it.
 write_back_path()
 {
 	local path=$1 now=$2 patch files
 
-	if ! tree_git cat-file -e "base:$path" 2>/dev/null; then
-		if [ -e "$tree/$path" ]; then
-			mkdir -p "$(dirname "$top/$path")"
-			cp -p "$tree/$path" "$top/$path"
-		else
-			rm -f "$top/$path"
-		fi
-		return
-	fi
-
 	while read -r patch; do
 		mapfile -t files < <(tree_git apply --numstat "$patches/$patch" | cut -f 3)
-		if printf '%s\n' "${files[@]}" | grep -qxF "$path"; then
+		if printf '%s\n' "${files[@]}" | grep -xF "$path" >/dev/null; then
 			{
 				sed '/^diff --git /,$d' "$patches/$patch"
 				tree_git diff --full-index base "$now" -- "${files[@]}"
@@ -185,7 +175,15 @@ write_back_path()
 			return
 		fi
 	done < <(series)
-	die "$path is changed, but no patch in $patches has it: add it to one by hand"
+
+	! tree_git cat-file -e "base:$path" 2>/dev/null ||
+		die "$path is changed, but no patch in $patches has it: add it to one by hand"
+	if [ -e "$tree/$path" ]; then
+		mkdir -p "$(dirname "$top/$path")"
+		cp -p "$tree/$path" "$top/$path"
+	else
+		rm -f "$top/$path"
+	fi
 }
 
 write_back()
