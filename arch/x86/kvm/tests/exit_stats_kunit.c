@@ -53,7 +53,12 @@ static const struct exit_stats_bucket_case bucket_cases[] = {
 	{ "2^63 - 1",		S64_MAX,		31 },
 };
 
-KUNIT_ARRAY_PARAM_DESC(bucket, bucket_cases, name);
+static void bucket_desc(const struct exit_stats_bucket_case *t, char *desc)
+{
+	strscpy(desc, t->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(bucket, bucket_cases, bucket_desc);
 
 /* Rows are too large for the stack of a test that needs several. */
 static struct kvm_exit_stat *alloc_row(struct kunit *test)
@@ -139,7 +144,7 @@ static void exit_stats_slow_is_the_same(struct kunit *test)
 	record(a, GEN, t0, t1);
 	kvm_exit_stats_record_exit_slow(&b->vcpu, 0, GEN, t1 - t0);
 
-	KUNIT_EXPECT_MEMEQ(test, a->cpus, b->cpus, sizeof(a->cpus));
+	KUNIT_EXPECT_EQ(test, memcmp(a->cpus, b->cpus, sizeof(a->cpus)), 0);
 	KUNIT_EXPECT_EQ(test, a->cpus[0]->count, 2);
 	KUNIT_EXPECT_EQ(test, hist_sum(a->cpus[0]->away_hist), 1);
 	KUNIT_EXPECT_EQ(test, a->vcpu.arch.exit_stats.entry_tsc, t2);
@@ -509,7 +514,12 @@ static const struct exit_stats_times_case times_cases[] = {
 	},
 };
 
-KUNIT_ARRAY_PARAM_DESC(times, times_cases, name);
+static void times_desc(const struct exit_stats_times_case *t, char *desc)
+{
+	strscpy(desc, t->name, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(times, times_cases, times_desc);
 
 /* Let the events happen.  Returns the generation that is current in the end. */
 static u32 play(struct kunit *test, struct exit_stats_test *t,
