@@ -10,9 +10,19 @@ export PATH=$PATH:/usr/sbin:/sbin
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$top/build
-logs=$build/log
 
-base_version=6.12
+# The base is Debian's linux-source of that version.  Of another one than the default,
+# all that is built is apart.
+default_base=6.12
+base_version=${BASE:-$default_base}
+if [[ $base_version = */* || ! -f $top/scripts/patches/$base_version/series ]]; then
+	echo "BASE is '$base_version', but patches are there for these only:" \
+		"$(cd "$top/scripts/patches" && echo *)" >&2
+	exit 1
+fi
+[ "$base_version" = "$default_base" ] || build=$build/$base_version
+
+logs=$build/log
 tree=$build/linux
 stock_tree=$build/linux.stock
 kernel=$build/kernel

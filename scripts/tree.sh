@@ -3,7 +3,8 @@
 # this repository at their places, and the series of patches on top.
 # tree.sh diff: write changes made in build/linux back to this repository, and
 # regenerate cmpe283-3.diff.
-# tree.sh fresh: fail if cmpe283-3.diff is not what the sources make of it.
+# tree.sh fresh: fail if cmpe283-3.diff is not what the sources make of it.  For another
+# base than the default, cmpe283-3.diff is in build/BASE.
 # tree.sh stock: make build/linux.stock Debian's source as it is.
 #
 # build/linux is a git tree that tracks the directories below: "base" is Debian's
@@ -14,6 +15,7 @@
 tarball=/usr/src/linux-source-$base_version.tar.xz
 patches=$top/scripts/patches/$base_version
 diff_file=$top/cmpe283-3.diff
+[ "$base_version" = "$default_base" ] || diff_file=$build/cmpe283-3.diff
 tracked=(arch/x86/include arch/x86/kvm include/linux include/uapi virt
 	Documentation/ABI/testing Documentation/admin-guide/kernel-parameters.txt
 	Documentation/virt MAINTAINERS tools/Makefile tools/kvm
@@ -227,6 +229,8 @@ diff)
 	;;
 fresh)
 	unpack
+	# That of another base is not kept, i.e. never stale, but must apply, too.
+	[ "$base_version" = "$default_base" ] || whole_diff >"$diff_file"
 	whole_diff | cmp -s - "$diff_file" || die "cmpe283-3.diff is stale: run make diff"
 	export GIT_INDEX_FILE=$tree/.git/fresh-index
 	tree_git read-tree base
