@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 S := scripts
 
-.PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff clean
+.PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff port clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +48,9 @@ tree: ## the patched kernel source, a git tree to work in: build/linux
 
 diff: ## write changes in build/linux back here, regenerate cmpe283-3.diff
 	@$S/tree.sh diff
+
+port: ## whether the patches fit a kernel source: TREE=directory
+	@$S/port.sh
 
 clean: ## remove build/
 	rm -rf build

@@ -3,7 +3,6 @@
 # diff.
 . "$(dirname "$0")/lib.sh"
 
-patches=$top/scripts/patches/$base_version
 tool_sources=$top/tools/kvm/kvm_exit_stat
 base_tree=$build/linux.base
 

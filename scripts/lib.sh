@@ -23,6 +23,7 @@ fi
 [ "$base_version" = "$default_base" ] || build=$build/$base_version
 
 logs=$build/log
+patches=$top/scripts/patches/$base_version
 tree=$build/linux
 stock_tree=$build/linux.stock
 kernel=$build/kernel
@@ -44,6 +45,18 @@ die()
 {
 	echo "${0##*/}: $*" >&2
 	exit 1
+}
+
+# The patches to files of the kernel, in their order
+series()
+{
+	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$patches/series"
+}
+
+# The files that are new to the kernel, at their paths
+new_files()
+{
+	(cd "$top" && find arch Documentation tools -type f ! -name '*.swp' | sort)
 }
 
 # step NAME COMMAND...: run it with its output in build/log/NAME.log, show what

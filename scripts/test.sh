@@ -51,6 +51,7 @@ KVM_EXIT_STAT=$tool suite tool bats --formatter tap "$tests"
 KVM_EXIT_STAT=$build/tools-sanitized/kvm_exit_stat \
 	suite "tool sanitized" bats --formatter tap "$tests"
 suite fuzz "$top/scripts/fuzz.sh" 30
+suite port "$top/scripts/port-test.sh"
 QUICK=1 suite bench "$top/scripts/bench.sh"
 suite "prometheus intel" prometheus intel
 suite "prometheus amd" prometheus amd

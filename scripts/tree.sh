@@ -13,7 +13,6 @@
 . "$(dirname "$0")/lib.sh"
 
 tarball=/usr/src/linux-source-$base_version.tar.xz
-patches=$top/scripts/patches/$base_version
 diff_file=$top/cmpe283-3.diff
 [ "$base_version" = "$default_base" ] || diff_file=$build/cmpe283-3.diff
 tracked=(arch/x86/include arch/x86/kvm include/linux include/uapi virt
@@ -26,16 +25,6 @@ export GIT_AUTHOR_DATE="1700000000 +0000" GIT_COMMITTER_DATE="1700000000 +0000"
 tree_git()
 {
 	git -C "$tree" -c user.name=tree -c user.email=tree@localhost "$@"
-}
-
-series()
-{
-	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$patches/series"
-}
-
-new_files()
-{
-	(cd "$top" && find arch Documentation tools -type f ! -name '*.swp' | sort)
 }
 
 stamp()
