@@ -25,18 +25,20 @@ own_counters()
 }
 
 load_kvm
+# The event with the bare number, which not all kernels can show of it
+# shellcheck disable=SC2016  # a field of the event
+echo 'e:exact/kvm_exit kvm.kvm_exit exit_reason=$exit_reason:u32' >/sys/kernel/tracing/dynamic_events
 mkdir "$TRACE"
 echo 16384 >"$TRACE/buffer_size_kb"
-echo 1 >"$TRACE/options/fields"
 echo x86-tsc >"$TRACE/trace_clock"
-echo 1 >"$TRACE/events/kvm/kvm_exit/enable"
+echo 1 >"$TRACE/events/exact/kvm_exit/enable"
 guest
 echo 0 >"$TRACE/tracing_on"
 # The TSC and the code of each
 awk '{
 	for (i = 3; i < NF; i++) {
 		if ($i == "kvm_exit:") {
-			print $(i - 1) " " substr($(i + 1), length("exit_reason=") + 1)
+			print $(i - 1) " " substr($NF, length("exit_reason=") + 1)
 			next
 		}
 	}

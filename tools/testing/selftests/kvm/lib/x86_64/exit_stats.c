@@ -558,7 +558,10 @@ void exit_stats_check_times(const struct exit_stats_reason *reason, uint64_t pas
  */
 #define TRACING		"/sys/kernel/tracing"
 #define INSTANCE	TRACING "/instances/exit_stats"
-#define PROBE		"exit_stats/handle_exit"
+#define PROBES		TRACING "/dynamic_events"
+#define HANDLE_EXIT	"exit_stats/handle_exit"
+/* The event of that name with the bare number, which not all kernels can show of it */
+#define KVM_EXIT	"exit_stats/kvm_exit"
 
 static struct traced_reason {
 	uint32_t code;
@@ -571,7 +574,8 @@ static int nr_traced;
 
 bool exit_stats_can_trace(void)
 {
-	return !access(TRACING "/kprobe_events", W_OK) &&
+	return !access(PROBES, W_OK) &&
+	       !access(TRACING "/kprobe_events", F_OK) &&
 	       !access(TRACING "/events/kvm/kvm_exit", F_OK);
 }
 
@@ -599,22 +603,23 @@ void exit_stats_trace_stop(void)
 	/* Whatever is there, a test that failed may have left it. */
 	__trace_set(INSTANCE "/events/enable", "0");
 	rmdir(INSTANCE);
-	__trace_set(TRACING "/kprobe_events", "-:" PROBE);
+	__trace_set(PROBES, "-:" HANDLE_EXIT);
+	__trace_set(PROBES, "-:" KVM_EXIT);
 }
 
 void exit_stats_trace_start(void)
 {
 	exit_stats_trace_stop();
 
-	trace_set(TRACING "/kprobe_events", exit_stats_is_vmx() ?
-		  "p:" PROBE " vmx_handle_exit" : "p:" PROBE " svm_handle_exit");
+	trace_set(PROBES, exit_stats_is_vmx() ? "p:" HANDLE_EXIT " vmx_handle_exit" :
+						"p:" HANDLE_EXIT " svm_handle_exit");
+	trace_set(PROBES, "e:" KVM_EXIT " kvm.kvm_exit exit_reason=$exit_reason:u32");
 	TEST_ASSERT(!mkdir(INSTANCE, 0700), "'" INSTANCE "': %s", strerror(errno));
 	trace_set(INSTANCE "/buffer_size_kb", "8192");
-	/* In the order of the events, on all CPUs, and with the bare numbers */
+	/* In the order of the events, on all CPUs */
 	trace_set(INSTANCE "/trace_clock", "counter");
-	trace_set(INSTANCE "/options/fields", "1");
-	trace_set(INSTANCE "/events/" PROBE "/enable", "1");
-	trace_set(INSTANCE "/events/kvm/kvm_exit/enable", "1");
+	trace_set(INSTANCE "/events/" HANDLE_EXIT "/enable", "1");
+	trace_set(INSTANCE "/events/" KVM_EXIT "/enable", "1");
 }
 
 static void check_nothing_lost(void)
