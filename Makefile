@@ -5,10 +5,10 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 S := scripts
 
-.PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff port clean
+.PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff port submission clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 run: ## build everything, run a Linux guest in an emulated machine, show its exits [CPU=amd]
 	@$S/run.sh
@@ -51,6 +51,9 @@ diff: ## write changes in build/linux back here, regenerate cmpe283-3.diff
 
 port: ## whether the patches fit a kernel source: TREE=directory
 	@$S/port.sh
+
+submission: ## what is handed in for CMPE283: COMMIT=sha IDS='ID 0123456789 Last, First; ...' [INTERVAL=500] [LINUX=clone]
+	@$S/submission.sh
 
 clean: ## remove build/
 	rm -rf build

@@ -205,7 +205,7 @@ scripts_are_clean()
 {
 	shellcheck -x -P "$top/scripts" "$top"/scripts/*.sh "$top/.ci/run" &&
 		shellcheck -s dash -e SC1091 "$top"/scripts/guest/{init,l1.sh,guest,l2-init} \
-			"$top"/scripts/guest/scenario/*.sh &&
+			"$top"/scripts/guest/scenario/*.sh "$top/scripts/submission/recipe.sh" &&
 		shellcheck -x -P "$tool_sources/tests" "$tool_sources"/tests/*.{bats,bash} &&
 		shellcheck -s bash "$tool_sources/bash-completion/kvm_exit_stat"
 }

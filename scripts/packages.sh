@@ -23,11 +23,14 @@ for group; do
 			clang-tidy cppcheck sparse coccinelle
 		)
 		;;
+	submission)
+		packages+=(groff poppler-utils python3)
+		;;
 	bench)
 		packages+=(linux-perf bpftrace dwarves)
 		;;
 	*)
-		die "'$group' is none of: tests, bench"
+		die "'$group' is none of: tests, submission, bench"
 		;;
 	esac
 done
