@@ -103,6 +103,21 @@ section_of()
 	tr -d '\r' <"$1" | sed -n "/^--- $2\$/,/^\(--- .*\|END\)\$/p" | sed '1d;$d'
 }
 
+# check NAME COMMAND...: a test, for suites; what COMMAND prints is shown if it fails
+check()
+{
+	local name=$1 said rc=0
+	shift
+
+	said=$("$@" 2>&1) || rc=$?
+	if [ "$rc" = 0 ]; then
+		echo "ok $name"
+		return
+	fi
+	echo "not ok $name"
+	printf '%s\n' "${said:-"$* ended with status $rc"}" | head -n 20 | sed 's/^/    # /'
+}
+
 # The machine of boot.sh that CPU= on the command line of make asks for
 machine_of_cpu()
 {

@@ -48,21 +48,6 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# check NAME COMMAND...: a test; what COMMAND prints is shown if it fails
-check()
-{
-	local name=$1 said rc=0
-	shift
-
-	said=$("$@" 2>&1) || rc=$?
-	if [ "$rc" = 0 ]; then
-		echo "ok $name"
-		return
-	fi
-	echo "not ok $name"
-	printf '%s\n' "${said:-"$* ended with status $rc"}" | head -n 20 | sed 's/^/    # /'
-}
-
 # comes_about COMMAND...: COMMAND succeeds, soon; prints what it printed last
 comes_about()
 {

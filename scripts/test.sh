@@ -11,7 +11,7 @@ printcount()
 	make -C "$kernel-printcount" KDIR="$kernel" CC="ccache gcc"
 }
 
-step packages "$top/scripts/packages.sh" tests
+step packages "$top/scripts/packages.sh" tests submission
 build_kernel
 step builtin "$top/scripts/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
 step without kvm_only kernel-without base,kvm,without
@@ -53,6 +53,7 @@ KVM_EXIT_STAT=$build/tools-sanitized/kvm_exit_stat \
 suite fuzz "$top/scripts/fuzz.sh" 30
 suite port "$top/scripts/port-test.sh"
 QUICK=1 suite bench "$top/scripts/bench.sh"
+suite submission "$top/scripts/submission-test.sh"
 suite "prometheus intel" prometheus intel
 suite "prometheus amd" prometheus amd
 

@@ -1,0 +1,304 @@
+#!/bin/bash
+# submission-test.sh: what submission.sh makes is what the assignment asks for, and what it
+# refuses leaves nothing.  The grader, scripts/submission/grade.py, is tested as well, by
+# mails that are spoiled in one way each.
+. "$(dirname "$0")/lib.sh"
+
+parts=$top/scripts/submission
+scratch=$build/submission-test
+out=$scratch/out
+made=$scratch/made
+sha=0123456789abcdef0123456789abcdef01234567
+ids='ID 0123456789 Last, First; ID 0123456790 Müller-Ó Briain, Zoë'
+
+# What it makes of Linux, i.e. of those directories of it that are tracked in build/linux
+
+commit_to_upstream()
+{
+	git -C "$scratch/upstream" -c user.name=test -c user.email=test@localhost \
+		commit -q -a -m "$1"
+	git -C "$scratch/upstream" rev-parse HEAD
+}
+
+make_clones()
+{
+	local vmx=$scratch/upstream/arch/x86/kvm/vmx/vmx.c
+
+	git clone -q --shared --no-tags --no-checkout "$tree" "$scratch/upstream"
+	git -C "$scratch/upstream" remote remove origin
+	git -C "$scratch/upstream" checkout -q -B base "$base"
+	cp "$tree/.gitattributes" "$scratch/upstream/"
+	git -C "$scratch/upstream" add .gitattributes
+	commit_to_upstream base >/dev/null
+
+	# Context of a hunk is another, and all is at other lines.
+	git -C "$scratch/upstream" checkout -q -b nearby
+	sed -i -e '1i /* One more line */' -e 's/Exit to user space when bus lock/Exit to userspace if bus lock/' "$vmx"
+	nearby=$(commit_to_upstream nearby)
+	git -C "$scratch/upstream" checkout -q -b conflict
+	sed -i 's/int ret = __vmx_handle_exit(/int rc = __vmx_handle_exit(/' "$vmx"
+	conflict=$(commit_to_upstream conflict)
+
+	# With the diff in it
+	git -C "$scratch/upstream" checkout -q -b merged base
+	git -C "$scratch/upstream" apply --index --whitespace=nowarn "$top/cmpe283-3.diff"
+	merged=$(commit_to_upstream merged)
+
+	git clone -q "$scratch/upstream" "$scratch/clone"
+	git -C "$scratch/clone" checkout -q -b mine origin/nearby
+	local_commit=$(git -C "$scratch/clone" -c user.name=test -c user.email=test@localhost \
+		commit-tree -p HEAD -m mine "HEAD^{tree}")
+	git -C "$scratch/clone" update-ref refs/heads/mine "$local_commit"
+	git clone -q --bare "$scratch/upstream" "$scratch/bare.git"
+	git clone -q --bare "$scratch/clone" "$scratch/private.git"
+	git -C "$scratch/private.git" remote remove origin
+}
+
+# submission VARIABLE=...
+submission()
+{
+	env -u INTERVAL -u LINUX COMMIT="$sha" IDS="$ids" "$@" "$top/scripts/submission.sh" "$out"
+}
+
+# makes DIRECTORY VARIABLE=...
+makes()
+{
+	rm -rf "$out"
+	submission "${@:2}" >"$scratch/said" 2>&1 || { cat "$scratch/said"; return 1; }
+	rm -rf "${made:?}/$1" "$out.graded"
+	mv "$out" "$made/$1"
+	[ "$(cd "$made/$1" && echo *)" = "cmpe283-3.diff cmpe283-3.pdf submission.eml" ]
+}
+
+# refuses STATUS PATTERN VARIABLE=...: says so in a line with PATTERN, and leaves what was there
+refuses()
+{
+	local rc=0
+	rm -rf "$out"
+	mkdir "$out"
+	touch "$out/before"
+	submission "${@:3}" >"$scratch/said" 2>&1 || rc=$?
+	cat "$scratch/said"
+	echo "status $rc, must be $1, and a line with: $2"
+	[ "$rc" = "$1" ] && grep -qE -- "$2" "$scratch/said" &&
+		[ "$(echo "$out"*/*)" = "$out/before" ]
+}
+
+# bad_usage NAME PATTERN VARIABLE=...
+bad_usage()
+{
+	check "$1 is refused" refuses 2 "$2" "${@:3}"
+}
+
+# graded DIRECTORY: the mail is right, and what is attached is what lies beside it
+graded()
+{
+	rm -rf "$scratch/graded"
+	"$parts/grade.py" "$made/$1/submission.eml" "$scratch/graded" &&
+		cmp "$scratch/graded/diff" "$made/$1/cmpe283-3.diff" &&
+		cmp "$scratch/graded/pdf" "$made/$1/cmpe283-3.pdf"
+}
+
+differs_by_interval()
+{
+	local lines
+	lines=$(diff "$top/cmpe283-3.diff" "$1" | grep '^[<>]' | grep -v '^[<>] index ')
+	echo "$lines"
+	[ "$lines" = "$(printf '< +\tdefault 500\n> +\tdefault 42')" ]
+}
+
+# is_diff_of COMMIT DIFF: git apply makes of COMMIT what git diff shows as DIFF
+is_diff_of()
+{
+	(
+		cd "$scratch/upstream" && git checkout -q --detach "$1" && git apply --index --whitespace=nowarn "$2" &&
+			git diff --cached --full-index --no-renames "$1" | cmp - "$2" &&
+			grep -q '^/\* One more line \*/$' arch/x86/kvm/vmx/vmx.c &&
+			git reset -q --hard
+	)
+}
+
+nothing_written()
+{
+	local files
+	files=$(find "$scratch/clone" "$scratch/bare.git" -newer "$scratch/stamp")
+	echo "$files"
+	[ -z "$files" ]
+}
+
+# Debian's source, whole, with the diff that came by mail, and KVM of it
+compiles()
+{
+	rm -rf "$scratch/linux" &&
+		cp -al "$tree" "$scratch/linux" &&
+		rm -rf "$scratch/linux/.git" &&
+		git -C "$tree" ls-files -z | (cd "$scratch/linux" && xargs -0 rm -f) &&
+		git -C "$tree" archive base | tar -x -C "$scratch/linux" &&
+		(cd "$scratch/linux" && GIT_CEILING_DIRECTORIES=$scratch git apply --whitespace=nowarn "$1") &&
+		true || 		TREE=$scratch/linux "$top/scripts/kernel.sh" submission-test/kernel \
+			base,kvm,exit_stats arch/x86/kvm/ &&
+		[ -s "$scratch/kernel/arch/x86/kvm/exit_stats.o" ]
+}
+
+# A PDF with the lines of standard input
+pdf_of_text()
+{
+	{
+		printf '.nf\n.ft CR\n.ps 8\n'
+		sed -e 's/\\/\\[rs]/g' -e "s/'/\\\\[aq]/g" -e 's/`/\\[ga]/g' -e 's/\^/\\[ha]/g' \
+			-e 's/~/\\[ti]/g' -e 's/^/\\\&/'
+	} | groff -K utf-8 -Tpdf -P-pletter
+}
+
+# grader_refuses PATTERN COMMAND...: what COMMAND makes of the good mail, for one reason
+grader_refuses()
+{
+	local rc=0
+	"${@:2}" >"$scratch/spoiled.eml" || return
+	rm -rf "$scratch/graded"
+	said=$("$parts/grade.py" "$scratch/spoiled.eml" "$scratch/graded" 2>&1) || rc=$?
+	echo "$said"
+	echo "status $rc, must be 1, and one line with: $1"
+	[ "$rc" = 1 ] && [ "$(wc -l <<<"$said")" = 1 ] && grep -qE -- "$1" <<<"$said"
+}
+
+# spoiled NAME PATTERN COMMAND...
+spoiled()
+{
+	check "the grader refuses $1" grader_refuses "${@:2}"
+}
+
+# text_of_mail SED-SCRIPT: the mail with a text that was edited
+text_of_mail()
+{
+	sed -n '/^Content-Type: text\/plain/,/^--=/p' "$mail" | sed '1,/^$/d;/^--=/d' |
+		python3 -c 'import quopri, sys; quopri.decode(sys.stdin.buffer, sys.stdout.buffer)' |
+		sed -E "$1" >"$scratch/body"
+	"$parts/spoil.py" body "$mail" "$scratch/body"
+}
+
+# pdf_of_mail SED-SCRIPT: the mail with a PDF whose text was edited
+pdf_of_mail()
+{
+	pdftotext -layout "$made/own/cmpe283-3.pdf" - | tr -d '\f' | sed -E "$1" |
+		pdf_of_text >"$scratch/pdf"
+	"$parts/spoil.py" pdf "$mail" "$scratch/pdf"
+}
+
+diff_of_mail()
+{
+	sed -E "$1" "$made/own/cmpe283-3.diff" >"$scratch/diff"
+	"$parts/spoil.py" diff "$mail" "$scratch/diff"
+}
+
+accepted()
+{
+	"$@" >"$scratch/edited.eml" && rm -rf "$scratch/graded" &&
+		"$parts/grade.py" "$scratch/edited.eml" "$scratch/graded"
+}
+
+mkdir -p "$scratch"
+# What was compiled is kept.
+find "$scratch" -mindepth 1 -maxdepth 1 ! -name kernel -exec rm -rf {} +
+mkdir "$made"
+base=$(git -C "$tree" rev-parse base)
+make_clones
+touch "$scratch/stamp"
+
+bad_usage "no COMMIT" "no COMMIT" COMMIT=
+bad_usage "a short COMMIT" "'abc', must be 40 hexa" COMMIT=abc
+bad_usage "a COMMIT in upper case" "must be 40 hexa" COMMIT="${sha^^}"
+bad_usage "a COMMIT with a name" "must be 40 hexa" COMMIT=v6.12
+bad_usage "a COMMIT of 64 digits" "must be 40 hexa" COMMIT="$sha${sha:0:24}"
+bad_usage "no IDS" "no IDS" IDS=
+bad_usage "an ID of nine digits" "'ID 123456789 Last, First', must be" IDS='ID 123456789 Last, First'
+bad_usage "an ID of letters" "must be 'ID', ten digits" IDS='ID 012345678x Last, First'
+bad_usage "a line without ID" "must be 'ID', ten digits" IDS='0123456789 Last, First'
+bad_usage "an ID without a name" "must be 'ID', ten digits" IDS='ID 0123456789'
+bad_usage "an empty first name" "must be 'ID', ten digits" IDS='ID 0123456789 Last, '
+bad_usage "an empty last name" "must be 'ID', ten digits" IDS='ID 0123456789 , First'
+bad_usage "a name without a comma" "must be 'ID', ten digits" IDS='ID 0123456789 First Last'
+bad_usage "an empty item" "IDS has '', must be" IDS="ID 0123456789 Last, First; ; ID 0123456790 Last, First"
+bad_usage "an ID that comes twice" "'ID 0123456789' twice" \
+	IDS='ID 0123456789 Last, First; ID 0123456789 Last, Second'
+bad_usage "what some did, and others not" "or of nobody" \
+	IDS='ID 0123456789 Last, First: the hooks; ID 0123456790 Last, Second'
+bad_usage "a name of two lines" "control characters" IDS=$'ID 0123456789 Last, Fi\nrst'
+bad_usage "a name in Latin-1" "not UTF-8" IDS=$'ID 0123456789 M\xfcller, First'
+bad_usage "a name that the PDF has no letters for" "U\+738B" IDS='ID 0123456789 王, First'
+bad_usage "an INTERVAL that is no number" "'often', must be 1 to 500" INTERVAL=often
+for interval in '' 0 -1 501 1000 05 4294967796 1.5; do
+	bad_usage "INTERVAL=$interval" "INTERVAL is '$interval', must be 1 to 500" INTERVAL="$interval"
+done
+bad_usage "LINUX that is not there" "'/nowhere', must be a git repo" LINUX=/nowhere
+bad_usage "an empty LINUX" "LINUX is '', must be a git repo" LINUX=
+bad_usage "LINUX in a git repository" "must be a git repo" LINUX="$scratch"
+bad_usage "a COMMIT that the clone has not" "'$sha', must be a commit in" LINUX="$scratch/clone"
+bad_usage "a COMMIT that is a tree" "must be a commit in" LINUX="$scratch/clone" \
+	COMMIT="$(git -C "$scratch/clone" rev-parse "HEAD^{tree}")"
+bad_usage "a local commit" "a local commit of" LINUX="$scratch/clone" COMMIT="$local_commit"
+bad_usage "a commit of a bare repository that is no clone" "a local commit of" \
+	LINUX="$scratch/private.git" COMMIT="$nearby"
+check "a commit in conflict is refused, with the hunk" \
+	refuses 1 '^ \+	int rc = __vmx_handle_exit\(vcpu, exit_fastpath\);' \
+	LINUX="$scratch/clone" COMMIT="$conflict"
+check "a commit with the diff in it is refused" refuses 1 "has a .*: it has the diff already" \
+	LINUX="$scratch/clone" COMMIT="$merged"
+
+check "a submission is made" makes own
+check "one line says that COMMIT was not looked up" grep -q "nobody looked whether $sha" "$scratch/said"
+check "one line says that all took part" grep -q "all took part in everything; else" "$scratch/said"
+check "the grader accepts it" graded own
+check "the diff is that of the repository" cmp "$top/cmpe283-3.diff" "$made/own/cmpe283-3.diff"
+check "the PDF says that all took part" \
+	sh -c "pdftotext '$made/own/cmpe283-3.pdf' - | grep -q 'Zoë (ID 0123456790): took part in everything'"
+check "the diff of the mail compiles" compiles "$scratch/graded/diff"
+
+check "INTERVAL=42 can be had" makes interval INTERVAL=42
+check "the grader accepts it" graded interval
+check "the diff has it, and nothing else differs" differs_by_interval "$made/interval/cmpe283-3.diff"
+check "a diff for a commit of a clone can be had" makes nearby LINUX="$scratch/clone" COMMIT="$nearby"
+check "the grader accepts it" graded nearby
+check "it is the diff of that commit" is_diff_of "$nearby" "$made/nearby/cmpe283-3.diff"
+check "a diff for a commit of a bare clone can be had" makes bare LINUX="$scratch/bare.git" \
+	COMMIT="$nearby" IDS='ID 0123456789 Last, First: all'
+check "it is the same" cmp "$made/bare/cmpe283-3.diff" "$made/nearby/cmpe283-3.diff"
+check "the PDF says who did what" \
+	sh -c "pdftotext '$made/bare/cmpe283-3.pdf' - | grep -q 'Last, First (ID 0123456789): all'"
+check "nothing was written to the clones" nothing_written
+
+mail=$made/own/submission.eml
+spoil=$parts/spoil.py
+check "the grader accepts other PDFs" accepted pdf_of_mail ''
+check "the grader accepts other texts" accepted text_of_mail 's/^CMPE283.*/Hello,/'
+spoiled "another subject" "the subject is not" sed 's/^Subject: .*/& 3/' "$mail"
+spoiled "a text in HTML" "HTML$" "$spoil" html_body "$mail"
+spoiled "a text in HTML besides" "HTML$" "$spoil" html_besides "$mail"
+spoiled "an attachment in HTML" "HTML$" "$spoil" html_attached "$mail"
+spoiled "a text in two parts" "one part of plain text" "$spoil" two_texts "$mail"
+spoiled "a third attachment" "3 attachments, not 2" "$spoil" third_attachment "$mail"
+spoiled "a mail without the diff" "1 attachments, not 2" "$spoil" only_pdf "$mail"
+spoiled "two diffs" "not a .pdf and a .diff" "$spoil" two_diffs "$mail"
+spoiled "a diff with CR LF" "ends of lines" "$spoil" crlf_diff "$mail"
+spoiled "a diff that is none of git's" "none of git's" diff_of_mail 1d
+spoiled "a diff without an interval" "no default" diff_of_mail 's/^\+	default 500$/+	default y/'
+spoiled "a diff with an interval that is too long" "not 1 to 500" diff_of_mail 's/^\+	default 500$/&0/'
+spoiled "a diff with another interval" "the interval of the diff" \
+	diff_of_mail 's/^\+	default 500$/+	default 250/'
+spoiled "no commit" "no line 'commit SHA'" text_of_mail '/^commit /d'
+spoiled "a commit that is not alone" "no line 'commit SHA'" text_of_mail 's/^commit .*/&, i.e. v6.12/'
+spoiled "two commits" "no line 'commit SHA'" text_of_mail 's/^commit .*/&\n&/'
+spoiled "no ID" "there is no ID" text_of_mail '/^ID /d'
+spoiled "an ID of nine digits" "is not 'ID 0123456789 Last, First'" text_of_mail 's/^ID 0(.*Last)/ID \1/'
+spoiled "an ID that comes twice" "an ID twice" text_of_mail 's/^ID .*Last.*/&\n&/'
+spoiled "a PDF that is none" "the PDF is none" "$spoil" pdf "$mail" "$mail"
+for answer in 1. 2. 3.; do
+	spoiled "a PDF without answer $answer" "not these three" pdf_of_mail "/^$answer /d"
+done
+spoiled "a PDF that does not say what one did" "what Last, First did" pdf_of_mail 's/(Last, First.*)took.*/\1/'
+spoiled "a PDF that lacks a command" "has no 'make O=../kernel olddefconfig'" pdf_of_mail '/olddefconfig/d'
+spoiled "a PDF that breaks a command" "has no 'grep -v .* reasons/\*/count'" pdf_of_mail 's,reasons/\*/count,\n&,'
+spoiled "a PDF with the recipe for another commit" "has no 'commit=$sha'" pdf_of_mail "s/^( *commit=)0/\11/"
+spoiled "a PDF that does not say where Linux is" "where to clone Linux from" pdf_of_mail '/^ *linux=/d'
+spoiled "a PDF that does not say the interval" "the interval of the diff" \
+	pdf_of_mail 's/The interval is 500/It is 500/'
