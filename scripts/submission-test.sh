@@ -49,7 +49,9 @@ make_clones()
 	local_commit=$(git -C "$scratch/clone" -c user.name=test -c user.email=test@localhost \
 		commit-tree -p HEAD -m mine "HEAD^{tree}")
 	git -C "$scratch/clone" update-ref refs/heads/mine "$local_commit"
+	git -C "$scratch/clone" remote set-url origin https://user:secret@example.org/linux
 	git clone -q --bare "$scratch/upstream" "$scratch/bare.git"
+	git -C "$scratch/bare.git" remote set-url origin https://example.org/linux.git
 	git clone -q --bare "$scratch/clone" "$scratch/private.git"
 	git -C "$scratch/private.git" remote remove origin
 }
@@ -97,6 +99,13 @@ graded()
 	"$parts/grade.py" "$made/$1/submission.eml" "$scratch/graded" &&
 		cmp "$scratch/graded/diff" "$made/$1/cmpe283-3.diff" &&
 		cmp "$scratch/graded/pdf" "$made/$1/cmpe283-3.pdf"
+}
+
+# says DIRECTORY LINE: the PDF there has this line
+says()
+{
+	pdftotext -layout "$made/$1/cmpe283-3.pdf" "$scratch/text" &&
+		sed 's/^ *//' "$scratch/text" | grep -qxF -- "$2"
 }
 
 differs_by_interval()
@@ -251,7 +260,7 @@ check "one line says that all took part" grep -q "all took part in everything; e
 check "the grader accepts it" graded own
 check "the diff is that of the repository" cmp "$top/cmpe283-3.diff" "$made/own/cmpe283-3.diff"
 check "the PDF says that all took part" \
-	sh -c "pdftotext '$made/own/cmpe283-3.pdf' - | grep -q 'Zoë (ID 0123456790): took part in everything'"
+	says own "• Müller-Ó Briain, Zoë (ID 0123456790): took part in everything"
 check "the diff of the mail compiles" compiles "$scratch/graded/diff"
 
 check "INTERVAL=42 can be had" makes interval INTERVAL=42
@@ -261,10 +270,14 @@ check "a diff for a commit of a clone can be had" makes nearby LINUX="$scratch/c
 check "the grader accepts it" graded nearby
 check "it is the diff of that commit" is_diff_of "$nearby" "$made/nearby/cmpe283-3.diff"
 check "a diff for a commit of a bare clone can be had" makes bare LINUX="$scratch/bare.git" \
-	COMMIT="$nearby" IDS='ID 0123456789 Last, First: all'
+	COMMIT="$nearby" IDS="ID 0123456789 Last, First: the hooks, O'Neill's \\-2 \`^~"
 check "it is the same" cmp "$made/bare/cmpe283-3.diff" "$made/nearby/cmpe283-3.diff"
 check "the PDF says who did what" \
-	sh -c "pdftotext '$made/bare/cmpe283-3.pdf' - | grep -q 'Last, First (ID 0123456789): all'"
+	says bare "• Last, First (ID 0123456789): the hooks, O'Neill's \\-2 \`^~"
+check "the recipe clones from where the clone is from" \
+	says bare linux=https://example.org/linux.git
+check "but not with somebody's password" \
+	says nearby linux=https://git.kernel.org/pub/scm/linux/kernel/git/stable/linux.git
 check "nothing was written to the clones" nothing_written
 
 mail=$made/own/submission.eml

@@ -87,7 +87,7 @@ contained_in()
 
 check_linux()
 {
-	local public=(refs/remotes refs/tags) remotes remote
+	local public=(refs/remotes refs/tags)
 
 	if [ ! -d "$LINUX" ] || ! linux_git rev-parse --git-dir >/dev/null; then
 		refuse "LINUX is '$LINUX', must be a git repository, the clone of Linux that has COMMIT"
@@ -95,21 +95,30 @@ check_linux()
 	[ "$(linux_git cat-file -t "$commit" 2>/dev/null)" = commit ] ||
 		refuse "COMMIT is '$commit', must be a commit in '$LINUX'"
 
-	mapfile -t remotes < <(linux_git remote)
-	if [ ${#remotes[@]} -gt 0 ] && [ "$(linux_git rev-parse --is-bare-repository)" = true ]; then
+	if is_bare_clone; then
 		public+=(refs/heads)
 	fi
 	contained_in "${public[@]}" ||
 		refuse "COMMIT is '$commit', a local commit of '$LINUX': no remote-tracking branch and no tag has it, so nobody else can get it"
+}
 
-	# Where others get it from, if that is not the default
-	for remote in "${remotes[@]}"; do
-		remote_url=$(linux_git remote get-url "$remote")
-		if [[ $remote_url == https://* ]] && contained_in "refs/remotes/$remote"; then
-			url=$remote_url
+is_bare_clone()
+{
+	[ "$(linux_git rev-parse --is-bare-repository)" = true ] && [ -n "$(linux_git remote)" ]
+}
+
+# Where others get COMMIT from, if the clone has an address for everybody
+set_url()
+{
+	local remote found
+	while read -r remote; do
+		found=$(linux_git remote get-url "$remote")
+		[[ $found =~ ^https://[A-Za-z0-9._/~+-]+$ ]] || continue
+		if is_bare_clone || contained_in "refs/remotes/$remote"; then
+			url=$found
 			return
 		fi
-	done
+	done < <(linux_git remote)
 }
 
 scratch_git()
@@ -228,7 +237,10 @@ check_commit
 check_interval
 read_ids
 step packages "$top/scripts/packages.sh" submission
-[ -z "${LINUX+set}" ] || check_linux
+if [ -n "${LINUX+set}" ]; then
+	check_linux
+	set_url
+fi
 step source "$top/scripts/tree.sh" fresh
 
 tmp=$(mktemp -d "$out.XXXXXX")
