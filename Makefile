@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 S := scripts
 
-.PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff port submission clean
+.PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff port submission recipe clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ port: ## whether the patches fit a kernel source: TREE=directory
 
 submission: ## what is handed in for CMPE283: COMMIT=sha IDS='ID 0123456789 Last, First; ...' [INTERVAL=500] [LINUX=clone]
 	@$S/submission.sh
+
+recipe: ## follow the recipe of make submission, word by word
+	@$S/recipe.sh
 
 clean: ## remove build/
 	rm -rf build

@@ -50,6 +50,9 @@ bench)
 	megs=1024
 	limit=1500
 	;;
+recipe)
+	megs=512
+	;;
 torture)
 	megs=512
 	limit=900

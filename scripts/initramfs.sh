@@ -69,6 +69,7 @@ cp "$top"/scripts/guest/{l1.sh,*.bt} "$root/lib/"
 cp "$top/scripts/guest/guest" "$tool" "$top/tools/kvm/printcount/printcount.sh" "$root/bin/"
 cp "$top"/scripts/guest/scenario/*.sh "$root/scenario/"
 cp "$top/Documentation/ABI/testing/sysfs-kernel-kvm_exit_stats" "$root/lib/abi"
+cp "$top/scripts/submission/recipe.sh" "$root/lib/"
 for program in "$top"/scripts/guest/*.c; do
 	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static \
 		-o "$root/bin/$(basename "$program" .c)" "$program"

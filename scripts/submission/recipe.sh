@@ -40,7 +40,7 @@ vm="-accel kvm -cpu host -M microvm,acpi=off -m 256 -display none -no-reboot"
 vm="$vm -serial file:guest.log"
 boot="console=ttyS0 panic=-1"
 timeout 60 qemu-system-x86_64 $vm -kernel "$guest" -append "$boot"
-tail -n 5 guest.log
+grep -m 1 "Kernel panic" guest.log
 
 # The last summary in the kernel log, and how often there is one
 dmesg | grep kvm_exit_stats | tail -n 20
