@@ -1,6 +1,6 @@
 #!/bin/bash
 # prometheus.sh BINDIR METRICS1 METRICS2: test what kvm_exit_stat has for Prometheus,
-# from end to end.  BINDIR is that of prometheus-fetch.sh, METRICS1 and METRICS2 are
+# from end to end.  BINDIR is where fetch.sh unpacked them, METRICS1 and METRICS2 are
 # what --openmetrics printed before and after a guest worked.
 #
 # Every test is a line "ok NAME" or "not ok NAME"; what was wanted, and what came, is

@@ -18,7 +18,7 @@ step without kvm_only kernel-without base,kvm,without
 step printcount printcount
 step tests "$top/scripts/selftests.sh"
 step tool-sanitized "$top/scripts/tool.sh" sanitized
-step prometheus "$top/scripts/prometheus-fetch.sh"
+step prometheus "$top/scripts/fetch.sh" prometheus prometheus prometheus-node-exporter
 step initramfs "$top/scripts/initramfs.sh"
 step initramfs-builtin "$top/scripts/initramfs.sh" builtin builtin
 

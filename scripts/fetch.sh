@@ -1,19 +1,19 @@
 #!/bin/bash
-# prometheus-fetch.sh [DIR]: unpack Debian's Prometheus and node exporter into DIR,
-# or build/prometheus.  Installing them would start servers on this machine.
+# fetch.sh NAME PACKAGE...: unpack Debian packages into build/NAME, where they are not to be
+# installed on this machine.
 . "$(dirname "$0")/lib.sh"
 
-dir=${1:-$build/prometheus}
-[ ! -e "$dir" ] || exit 0
+dir=$build/$1
+packages=("${@:2}")
+# What was asked for before stays, if it is complete.
+! printf '%s\n' "${packages[@]}" | cmp -s - "$dir/.packages" || exit 0
 
 download()
 {
 	# Or root's download warns that the user _apt cannot get at the directory
-	(cd "$tmp/deb" && apt-get -q -o APT::Sandbox::User=root download \
-		prometheus prometheus-node-exporter)
+	(cd "$tmp/deb" && apt-get -q -o APT::Sandbox::User=root download "${packages[@]}")
 }
 
-mkdir -p "$(dirname "$dir")"
 tmp=$(mktemp -d "$dir.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -23,10 +23,12 @@ mkdir "$tmp/deb" "$tmp/root"
 if ! download; then
 	[ "$(id -u)" = 0 ] || die "cannot download; as root: apt-get update"
 	apt-get -q update
-	download || die "cannot download prometheus and prometheus-node-exporter"
+	download || die "cannot download ${packages[*]}"
 fi
 for deb in "$tmp"/deb/*.deb; do
 	dpkg-deb -x "$deb" "$tmp/root"
 done
+printf '%s\n' "${packages[@]}" >"$tmp/root/.packages"
 # Complete or not there at all
+rm -rf "$dir"
 mv -T "$tmp/root" "$dir"
