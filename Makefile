@@ -6,9 +6,10 @@ SHELL := /bin/bash
 S := scripts
 
 .PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff port submission recipe clean
+.PHONY: modules modules_install modules_uninstall
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{ printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{ printf "  make %-17s %s\n", $$1, $$2 }' Makefile
 
 run: ## build everything, run a Linux guest in an emulated machine, show its exits [CPU=amd]
 	@$S/run.sh
@@ -42,6 +43,16 @@ shell: ## an interactive shell in the emulated machine [CPU=amd]
 
 check: ## style, warnings, both ways to build KVM, freshness of cmpe283-3.diff
 	@$S/check.sh
+
+modules: ## the patched KVM for the kernel that runs here [KDIR=headers of another one]
+	@. $S/lib.sh && step packages $S/packages.sh host && step source $S/tree.sh && \
+		step modules $S/modules.sh
+
+modules_install: ## install it beside that kernel's own [KDIR=] [INSTALL_MOD_PATH=]
+	@$S/modules.sh install
+
+modules_uninstall: ## remove it [KDIR=] [INSTALL_MOD_PATH=]
+	@$S/modules.sh uninstall
 
 tree: ## the patched kernel source, a git tree to work in: build/linux
 	@. $S/lib.sh && step packages $S/packages.sh && step source $S/tree.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
-# packages.sh [tests] [bench]: install the Debian packages that are missing to build and
-# to run; with "tests", those for tests, checks and plots, too, and with "bench" what
-# the statistics are compared with.
+# packages.sh [tests] [bench] [host]: install the Debian packages that are missing to build
+# and to run; with "tests", those for tests, checks and plots, too, with "bench" what
+# the statistics are compared with, and with "host" what packages of kernels take.
 . "$(dirname "$0")/lib.sh"
 
 packages=(
@@ -29,8 +29,11 @@ for group; do
 	bench)
 		packages+=(linux-perf bpftrace dwarves)
 		;;
+	host)
+		packages+=(dwarves dpkg-dev debhelper)
+		;;
 	*)
-		die "'$group' is none of: tests, submission, bench"
+		die "'$group' is none of: tests, submission, bench, host"
 		;;
 	esac
 done
