@@ -6,7 +6,7 @@ SHELL := /bin/bash
 S := scripts
 
 .PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff port submission recipe clean
-.PHONY: modules modules_install modules_uninstall reload
+.PHONY: modules modules_install modules_uninstall reload deb
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{ printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ modules_uninstall: ## remove it [KDIR=] [INSTALL_MOD_PATH=]
 
 reload: ## load KVM's modules anew, i.e. those that were installed or are left
 	@$S/reload.sh
+
+deb: ## Debian packages of the patched kernel, in build/deb [CONFIG=configuration]
+	@$S/deb.sh
 
 tree: ## the patched kernel source, a git tree to work in: build/linux
 	@. $S/lib.sh && step packages $S/packages.sh && step source $S/tree.sh
