@@ -60,6 +60,11 @@ torture)
 printk | lockdown)
 	limit=900
 	;;
+swap)
+	# A distribution's kernel
+	megs=768
+	limit=900
+	;;
 faults)
 	limit=3000
 	;;

@@ -2,7 +2,8 @@
 # initramfs.sh [NAME [KERNEL [TESTS [PROGRAM...]]]]: what boot.sh boots as NAME
 # ("kernel"): the kernel in build/KERNEL ("kernel") and an initramfs with its modules,
 # the programs in build/TESTS ("tests"), those of this machine, and L2 inside: its kernel,
-# that of build/GUEST from the environment, or the same, and its initramfs.
+# that of build/GUEST from the environment, or the same, and its initramfs.  What is in the
+# directory MORE from the environment is added.
 . "$(dirname "$0")/lib.sh"
 
 out=$build/l1/${1:-kernel}
@@ -75,5 +76,6 @@ for program in "$top"/scripts/guest/*.c; do
 		-o "$root/bin/$(basename "$program" .c)" "$program"
 done
 [ ! -d "$tests" ] || cp "$tests"/* "$root/tests/"
+[ -z "${MORE-}" ] || cp -a "$MORE/." "$root/"
 
 pack "$root" "$out/initrd.cpio"

@@ -12,6 +12,7 @@ printcount()
 }
 
 step packages "$top/scripts/packages.sh" tests submission
+step packages "$top/scripts/packages.sh" tests host
 build_kernel
 step builtin "$top/scripts/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
 step without kvm_only kernel-without base,kvm,without
@@ -21,6 +22,7 @@ step tool-sanitized "$top/scripts/tool.sh" sanitized
 step prometheus "$top/scripts/fetch.sh" prometheus prometheus prometheus-node-exporter
 step initramfs "$top/scripts/initramfs.sh"
 step initramfs-builtin "$top/scripts/initramfs.sh" builtin builtin
+step swap "$top/scripts/swap.sh"
 
 # What L1's numbers are in Prometheus
 prometheus()
@@ -41,6 +43,7 @@ for machine in intel amd; do
 	L1=builtin scenario "$machine" builtin
 done
 scenario amd-bochs fastpath
+L1=swap scenario amd swap
 # Bochs' serial port is as slow as its line, and QEMU has more that happens at once.
 scenario intel printk
 scenario amd printk

@@ -60,6 +60,27 @@ check()
 	fi
 }
 
+# How many summaries are in the kernel log
+count_summaries()
+{
+	log_lines | grep -c '^kvm_exit_stats: summary at' || :
+}
+
+# Tests of all exits since KVM was loaded, whose VMs still exist
+check_exits()
+{
+	ours=$(cat "$STATS/total_exits")
+	kvm=$(kvm_exits)
+	sum=$(sum_of count)
+	summaries=$(count_summaries)
+	interval=$(cat "$STATS/interval")
+
+	check "sum of counts $sum = total_exits $ours = KVM's own exits $kvm" \
+		[ "$sum $ours" = "$ours $kvm" ]
+	check "$summaries summaries = $ours exits / $interval" \
+		[ "$summaries" = $((ours / interval)) ]
+}
+
 # selftest COMMAND...: one of the kernel's selftests, which reports in TAP: all of
 # it, i.e. up to the totals
 selftest()

@@ -1,0 +1,53 @@
+#!/bin/bash
+# debian.sh: unpack Debian's own kernel of the version that the patch is for, with its
+# modules and headers, into build/debian.
+# debian.sh modules DIRECTORY NAME...: copy these of its modules, and those that they
+# depend on, into DIRECTORY/lib/modules.
+. "$(dirname "$0")/lib.sh"
+
+version=$(make -s -C "$tree" kernelversion)+deb12
+release=$version-amd64
+dir=$build/debian
+
+unpack()
+{
+	"$top/scripts/fetch.sh" debian "linux-image-$release" "linux-headers-$release" \
+		"linux-headers-$version-common" "linux-kbuild-$version"
+	[ "$(cat "$dir/release" 2>/dev/null)" != "$release" ] || return 0
+	depmod -b "$dir" "$release"
+	# Where initramfs.sh looks for a kernel
+	mkdir -p "$dir/arch/x86/boot"
+	ln "$dir/boot/vmlinuz-$release" "$dir/arch/x86/boot/bzImage"
+	# The one path that the headers' own Makefiles have in full
+	echo "include $dir/usr/src/linux-headers-$version-common/Makefile" \
+		>"$dir/usr/src/linux-headers-$release/Makefile"
+	echo "$release" >"$dir/release"
+}
+
+# copy_modules DIRECTORY NAME...
+copy_modules()
+{
+	local to=$1 name
+	shift
+
+	mkdir -p "$to/lib/modules"
+	to=$(realpath "$to")
+	for name; do
+		modprobe -d "$dir" -S "$release" --show-depends "$name"
+	done | sed -n "s|^insmod $dir/\([^ ]*\).*|\1|p" | sort -u |
+		(cd "$dir" && xargs cp --parents -t "$to" \
+			"lib/modules/$release"/modules.{order,builtin,builtin.modinfo})
+	depmod -b "$to" "$release"
+}
+
+case ${1-} in
+'')
+	unpack
+	;;
+modules)
+	copy_modules "${@:2}"
+	;;
+*)
+	die "'$1' is not 'modules'"
+	;;
+esac
