@@ -13,7 +13,8 @@
 #
 # L1 in the environment names what initramfs.sh made, if it is not "kernel", and
 # takes the place of SCENARIO in build/run.  PARAMETERS are more of the kernel's, LIMIT is
-# of time, in seconds.  OPTION_ROM names a file that QEMU has the BIOS run.
+# of time, in seconds.  OPTION_ROM names a file that QEMU has the BIOS run, SHARES are
+# TAG=DIRECTORY each, which L1 in QEMU can read by 9P.
 . "$(dirname "$0")/lib.sh"
 
 machine=$1
@@ -65,6 +66,11 @@ swap)
 	megs=768
 	limit=900
 	;;
+host)
+	# which compiles, and keeps in memory what it writes
+	megs=3072
+	limit=3000
+	;;
 faults)
 	limit=3000
 	;;
@@ -100,23 +106,27 @@ boot_qemu()
 {
 	local accel=$1 cpu=$2
 	local serial=(-serial "file:$console" -serial "file:$out/result.log")
+	local share shares=()
 	[ "$scenario" != shell ] || serial=(-serial mon:stdio)
+	for share in ${SHARES-}; do
+		shares+=(-virtfs "local,mount_tag=${share%%=*},path=${share#*=},readonly=on,security_model=none,multidevs=remap")
+	done
 	shift 2
 
 	timeout --foreground -k 5 "$limit" qemu-system-x86_64 -accel "$accel" -cpu "$cpu" "$@" \
 		-smp "cpus=$cpus,sockets=$cpus" -m "$megs" -nodefaults -no-user-config -display none \
-		-no-reboot "${serial[@]}" ${OPTION_ROM:+-option-rom "$OPTION_ROM"} -kernel "$l1/bzImage" \
-		-initrd "$l1/initrd.cpio" -append "$cmdline"
+		-no-reboot "${serial[@]}" "${shares[@]}" ${OPTION_ROM:+-option-rom "$OPTION_ROM"} \
+		-kernel "$l1/bzImage" -initrd "$l1/initrd.cpio" -append "$cmdline"
 }
 
 # Time is the number of instructions, as in Bochs, with one CPU.  More CPUs do not
 # go together with that, and have to share a thread: in a thread each they execute
 # what another one has just patched, e.g. breakpoints that are no longer there.
-# Time is the host's then, as in a shell, where idle time must not fly by, and too
-# uneven there for L1 to find out how fast it goes.
+# Time is the host's then, as in a shell, or with its files, where idle time must not fly
+# by, and too uneven there for L1 to find out how fast it goes.
 boot_qemu_tcg()
 {
-	if [ "$cpus" = 1 ] && [ "$scenario" != shell ]; then
+	if [ "$cpus" = 1 ] && [ "$scenario" != shell ] && [ -z "${SHARES-}" ]; then
 		boot_qemu tcg max,+svm -icount shift=0,sleep=off
 	else
 		cmdline+=" tsc_early_khz=$(awk '/^cpu MHz/ { printf "%d", $4 * 1000; exit }' /proc/cpuinfo)"
