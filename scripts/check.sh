@@ -4,11 +4,15 @@
 . "$(dirname "$0")/lib.sh"
 
 tool_sources=$top/tools/kvm/kvm_exit_stat
-base_tree=$build/linux.base
 
 # What is new, and what has lines of the patches
 new_objects=(arch/x86/kvm/exit_stats{,_sysfs,_debugfs}.o arch/x86/kvm/tests/exit_stats_kunit.o)
 patched_objects=(arch/x86/kvm/{x86,debugfs,vmx/vmx,svm/svm}.o)
+
+stock()
+{
+	"$top/scripts/tree.sh" stock
+}
 
 diff_is_fresh()
 {
@@ -91,19 +95,6 @@ tool_has_no_finding()
 			-std=gnu11 -D_GNU_SOURCE -I "$tree/tools/include" -I "$tool_sources" "${flags[@]}"
 }
 
-# Debian's source, as the patches found it.  What they cannot touch is shared.
-make_base_tree()
-{
-	! cmp -s "$tree/.git/tarball" "$base_tree/.tarball" || return 0
-	rm -rf "$base_tree"
-	cp -al "$tree" "$base_tree" &&
-		rm -rf "$base_tree/.git" &&
-		git -C "$tree" ls-files -z | (cd "$base_tree" && xargs -0 rm -f) &&
-		# As of now, for what was made of another base to be made anew
-		git -C "$tree" archive base | tar -xm -C "$base_tree" &&
-		cp "$tree/.git/tarball" "$base_tree/.tarball"
-}
-
 # sparse_warnings TREE KERNEL.SH'S-ARGUMENTS...: what sparse says, without line numbers
 sparse_warnings()
 {
@@ -115,8 +106,8 @@ sparse_warnings()
 sparse_has_no_warning()
 {
 	local base patched
-	make_base_tree &&
-		base=$(sparse_warnings "$base_tree" check-base base,kvm,without \
+	stock &&
+		base=$(sparse_warnings "$stock_tree" check-base base,kvm,without \
 			"${patched_objects[@]}") &&
 		patched=$(sparse_warnings "$tree" check-modular base,kvm,exit_stats \
 			"${new_objects[@]}" "${patched_objects[@]}") || return
@@ -154,8 +145,8 @@ contents()
 without_is_base()
 {
 	local module object rc=0
-	make_base_tree && build_kvm without without &&
-		TREE=$base_tree build_kvm base without || return
+	stock && build_kvm without without &&
+		TREE=$stock_tree build_kvm base without || return
 	for module in kvm kvm-intel kvm-amd; do
 		object=arch/x86/kvm/$module.o
 		if cmp <(cd "$build/check-base" && contents "$object") \

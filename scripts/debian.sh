@@ -5,21 +5,31 @@
 # depend on, into DIRECTORY/lib/modules.
 . "$(dirname "$0")/lib.sh"
 
-version=$(make -s -C "$tree" kernelversion)+deb12
-release=$version-amd64
 dir=$build/debian
+# Its name, that of the packages made of the source that is installed
+abi=$(apt-cache dumpavail | awk -v version="$(dpkg-query -W -f '${Version}' "linux-source-$base_version")" '
+	$1 == "Package:" { package = $2 }
+	$1 == "Version:" && $2 == version && package ~ /^linux-headers-.*-common$/ {
+		sub(/^linux-headers-/, "", package)
+		sub(/-common$/, "", package)
+		print package
+	}')
+[ -n "$abi" ] || die "Debian has no kernel of the linux-source-$base_version that is installed: apt-get update, and upgrade that"
+release=$abi-amd64
 
 unpack()
 {
+	local kbuild
+	kbuild=$(apt-cache depends "linux-headers-$release" | sed -n 's/.*Depends: \(linux-kbuild-.*\)/\1/p')
 	"$top/scripts/fetch.sh" debian "linux-image-$release" "linux-headers-$release" \
-		"linux-headers-$version-common" "linux-kbuild-$version"
+		"linux-headers-$abi-common" "$kbuild"
 	[ "$(cat "$dir/release" 2>/dev/null)" != "$release" ] || return 0
 	depmod -b "$dir" "$release"
 	# Where initramfs.sh looks for a kernel
 	mkdir -p "$dir/arch/x86/boot"
 	ln "$dir/boot/vmlinuz-$release" "$dir/arch/x86/boot/bzImage"
 	# The one path that the headers' own Makefiles have in full
-	echo "include $dir/usr/src/linux-headers-$version-common/Makefile" \
+	echo "include $dir/usr/src/linux-headers-$abi-common/Makefile" \
 		>"$dir/usr/src/linux-headers-$release/Makefile"
 	echo "$release" >"$dir/release"
 }

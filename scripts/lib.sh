@@ -15,8 +15,8 @@ build=$top/build
 # all that is built is apart.
 default_base=6.12
 base_version=${BASE:-$default_base}
-if [[ $base_version = */* || ! -f $top/scripts/patches/$base_version/series ]]; then
-	echo "BASE is '$base_version', but patches are there for these only:" \
+if [[ ${BASE-} = */* || -n ${BASE-} && ! -f $top/scripts/patches/$BASE/series ]]; then
+	echo "BASE is '$BASE', but patches are there for these only:" \
 		"$(cd "$top/scripts/patches" && echo *)" >&2
 	exit 1
 fi

@@ -1,7 +1,8 @@
 #!/bin/bash
-# packages.sh [tests] [bench] [host]: install the Debian packages that are missing to build
-# and to run; with "tests", those for tests, checks and plots, too, with "bench" what
-# the statistics are compared with, and with "host" what packages of kernels take.
+# packages.sh [tests] [submission] [bench] [host]: install the Debian packages that are
+# missing to build and to run; with "tests", those for tests, checks and plots, too, with
+# "submission" what makes and reads the PDF and the mail, with "bench" what the statistics
+# are compared with, and with "host" what packages of kernels take.
 . "$(dirname "$0")/lib.sh"
 
 packages=(

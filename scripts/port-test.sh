@@ -31,15 +31,13 @@ port()
 	echo "TREE=$1 BASE=${2:-$base_version}: $last"
 }
 
-# check NAME COMMAND...
-check()
+# of_port COMMAND...: a test of what port.sh said, which is shown if it fails
+of_port()
 {
-	if "${@:2}"; then
-		echo "ok $1"
-	else
-		echo "not ok $1"
+	"$@" || {
 		cat "$work/said"
-	fi
+		return 1
+	}
 }
 
 # says HOW-OFTEN REGEX
@@ -80,54 +78,54 @@ state()
 make_tree
 state >"$work/before"
 port "$work/tree"
-check "all fits the base" fits
-check "all is where it was" says 0 'does not fit|fuzz|offset|is there already|no such file'
-check "nothing is missing" says 3 '^    none$'
+check "all fits the base" of_port fits
+check "all is where it was" of_port says 0 'does not fit|fuzz|offset|is there already|no such file'
+check "nothing is missing" of_port says 3 '^    none$'
 state >"$work/after"
-check "nothing was written to the tree" cmp "$work/before" "$work/after"
+check "nothing was written to the tree" of_port cmp "$work/before" "$work/after"
 
 # The line right before the new one, which fuzz does not leave out
 sed -i 's/^\t\t++vcpu->stat.exits;/\t\tvcpu->stat.exits++;/' "$work/tree/$x86"
 port "$work/tree"
-check "one hunk does not fit" lacks 1
-check "that hunk is told, and no other" says 1 'does not fit|is there already|no such file'
-check "it is told of its file" says 1 "^    $x86: hunk [0-9]+ of [0-9]+ does not fit:\$"
-check "it is shown" says 1 '^        \+.*kvm_exit_stats_record_fastpath\(vcpu\);$'
+check "one hunk does not fit" of_port lacks 1
+check "that hunk is told, and no other" of_port says 1 'does not fit|is there already|no such file'
+check "it is told of its file" of_port says 1 "^    $x86: hunk [0-9]+ of [0-9]+ does not fit:\$"
+check "it is shown" of_port says 1 '^        \+.*kvm_exit_stats_record_fastpath\(vcpu\);$'
 
 base_files "$x86"
 sed -i 's,^\t\t/\* Note\, VM-Exits that go down.*,\t\t/* Note */,' "$work/tree/$x86"
 sed -i '1i /* One line more */' "$work/tree/arch/x86/kvm/svm/svm.c"
 port "$work/tree"
-check "fuzz and offsets fit" fits
-check "fuzz is told" says 1 "^    $x86: hunk .* fits at line [0-9]+ with fuzz [12]\$"
-check "an offset is told, of each hunk" says 6 '/svm[.]c: .* fits at line .* [(]offset 1 line[)]$'
+check "fuzz and offsets fit" of_port fits
+check "fuzz is told" of_port says 1 "^    $x86: hunk .* fits at line [0-9]+ with fuzz [12]\$"
+check "an offset is told, of each hunk" of_port says 6 '/svm[.]c: .* fits at line .* [(]offset 1 line[)]$'
 
 base_files "$x86" arch/x86/kvm/svm/svm.c
 : >"$work/tree/arch/x86/kvm/exit_stats.h"
 rm "$work/tree/include/linux/seqlock.h" "$work/tree/arch/x86/kvm/debugfs.c"
 port "$work/tree"
-check "what is missing is no fit" lacks 3
-check "a file that is missing is told" says 1 '/debugfs[.]c: there is no such file: no hunk fits of 3$'
-check "a file that is there is told" says 1 '^    arch/x86/kvm/exit_stats[.]h$'
-check "a header that is missing is told" says 1 '^    <linux/seqlock[.]h>$'
-check "what is missing with it is told" says 1 '^    raw_write_seqcount_begin$'
+check "what is missing is no fit" of_port lacks 3
+check "a file that is missing is told" of_port says 1 '/debugfs[.]c: there is no such file: no hunk fits of 3$'
+check "a file that is there is told" of_port says 1 '^    arch/x86/kvm/exit_stats[.]h$'
+check "a header that is missing is told" of_port says 1 '^    <linux/seqlock[.]h>$'
+check "what is missing with it is told" of_port says 1 '^    raw_write_seqcount_begin$'
 
 port "$tree"
-check "patches that are there do not fit again" none_fits
-check "they are told" says 1 '/debugfs[.]c: hunk 1 of 3 is there already:$'
+check "patches that are there do not fit again" of_port none_fits
+check "they are told" of_port says 1 '/debugfs[.]c: hunk 1 of 3 is there already:$'
 
 rm "$work/tree/arch/x86/kvm/exit_stats.h"
 base_files include/linux/seqlock.h arch/x86/kvm/debugfs.c
 for other in "$top/scripts/patches"/*; do
 	[ "${other##*/}" != "$base_version" ] || continue
 	port "$work/tree" "${other##*/}"
-	check "the patches for ${other##*/} do not fit $base_version" [ "$status" = 1 ]
-	check "it says which" [ "$(grep -c 'does not fit:$' "$work/said")" -gt 10 ]
+	check "the patches for ${other##*/} do not fit $base_version" of_port [ "$status" = 1 ]
+	check "it says which" of_port [ "$(grep -c 'does not fit:$' "$work/said")" -gt 10 ]
 done
 
 port ""
-check "no TREE is an error" refused "TREE is not set"
+check "no TREE is an error" of_port refused "TREE is not set"
 port "$work/said"
-check "a file is an error" refused "is not a directory"
+check "a file is an error" of_port refused "is not a directory"
 port "$work"
-check "a directory without a kernel is an error" refused "no kernel source"
+check "a directory without a kernel is an error" of_port refused "no kernel source"

@@ -135,16 +135,14 @@ nothing_written()
 	[ -z "$files" ]
 }
 
-# Debian's source, whole, with the diff that came by mail, and KVM of it
+# Debian's source, whole, with the diff that came by mail, and KVM of it.  git takes files
+# away before it writes them, i.e. leaves those alone that are shared.
 compiles()
 {
-	rm -rf "$scratch/linux" &&
-		cp -al "$tree" "$scratch/linux" &&
-		rm -rf "$scratch/linux/.git" &&
-		git -C "$tree" ls-files -z | (cd "$scratch/linux" && xargs -0 rm -f) &&
-		git -C "$tree" archive base | tar -x -C "$scratch/linux" &&
+	rm -rf "$scratch/linux" && "$top/scripts/tree.sh" stock &&
+		cp -al "$stock_tree" "$scratch/linux" &&
 		(cd "$scratch/linux" && GIT_CEILING_DIRECTORIES=$scratch git apply --whitespace=nowarn "$1") &&
-		true || 		TREE=$scratch/linux "$top/scripts/kernel.sh" submission-test/kernel \
+		TREE=$scratch/linux "$top/scripts/kernel.sh" submission-test/kernel \
 			base,kvm,exit_stats arch/x86/kvm/ &&
 		[ -s "$scratch/kernel/arch/x86/kvm/exit_stats.o" ]
 }

@@ -11,8 +11,7 @@ printcount()
 	make -C "$kernel-printcount" KDIR="$kernel" CC="ccache gcc"
 }
 
-step packages "$top/scripts/packages.sh" tests submission
-step packages "$top/scripts/packages.sh" tests host
+step packages "$top/scripts/packages.sh" tests submission host
 build_kernel
 step builtin "$top/scripts/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
 step without kvm_only kernel-without base,kvm,without

@@ -5,7 +5,8 @@
 # regenerate cmpe283-3.diff.
 # tree.sh fresh: fail if cmpe283-3.diff is not what the sources make of it.  For another
 # base than the default, cmpe283-3.diff is in build/BASE.
-# tree.sh stock: make build/linux.stock Debian's source as it is.
+# tree.sh stock: make build/linux.stock Debian's source as it is.  What no patch can touch
+# is shared with build/linux.
 #
 # build/linux is a git tree that tracks the directories below: "base" is Debian's
 # source, the commits on top are made from this repository, up to "synced".  What
@@ -33,23 +34,6 @@ stamp()
 	stat -c %s-%Y "$tarball"
 }
 
-# unpack_to DIRECTORY
-unpack_to()
-{
-	mkdir -p "$1"
-	tar -xf "$tarball" -C "$1" --strip-components=1
-}
-
-unpack_stock()
-{
-	local stamp
-	stamp=$(stamp)
-	[ "$(cat "$stock_tree/.unpacked" 2>/dev/null)" != "$stamp" ] || return 0
-	rm -rf "$stock_tree"
-	unpack_to "$stock_tree"
-	echo "$stamp" >"$stock_tree/.unpacked"
-}
-
 unpack()
 {
 	local stamp
@@ -63,7 +47,8 @@ unpack()
 	local target=$tree path
 	rm -rf "$tree" "$tree.new"
 	tree=$tree.new
-	unpack_to "$tree"
+	mkdir -p "$tree"
+	tar -xf "$tarball" -C "$tree" --strip-components=1
 	git init -q -b work "$tree"
 	git -C "$tree" config status.showUntrackedFiles no
 	for path in "${tracked[@]}"; do
@@ -75,6 +60,21 @@ unpack()
 	echo "$stamp" >"$tree/.git/tarball"
 	mv "$tree" "$target"
 	tree=$target
+}
+
+unpack_stock()
+{
+	local stamp
+	stamp=$(stamp)
+	[ "$(cat "$stock_tree/.unpacked" 2>/dev/null)" != "$stamp" ] || return 0
+	unpack
+	rm -rf "$stock_tree"
+	cp -al "$tree" "$stock_tree"
+	rm -rf "$stock_tree/.git"
+	tree_git ls-files -z | (cd "$stock_tree" && xargs -0 rm -f)
+	# As of now, for what was made of another source to be made anew
+	tree_git archive base | tar -xm -C "$stock_tree"
+	echo "$stamp" >"$stock_tree/.unpacked"
 }
 
 # Print the commit that this repository asks for.  Fixed dates make it the same

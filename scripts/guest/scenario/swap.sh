@@ -10,7 +10,7 @@ install()
 {
 	mkdir -p "$installed"
 	rm -f "$installed"/*
-	cp "$1"/*.ko.xz "$installed"
+	cp "$1"/*.ko* "$installed"
 	/sbin/depmod
 }
 
@@ -61,7 +61,7 @@ check_exits
 end_guest
 
 install /patched
-truncate -s 100000 "$installed/kvm.ko.xz"
+truncate -s 100000 "$installed"/kvm.ko*
 reload
 check "a damaged kvm is refused" fails_with "the old ones are back"
 check "KVM is the patched one again, and counts from 0" value_is "$STATS/total_exits" 0
@@ -71,7 +71,7 @@ end_guest
 
 # Another kvm than that which the vendor module was built with
 install /patched
-cp "/lib/modules/$(uname -r)/kernel/arch/x86/kvm/kvm.ko.xz" "$installed"
+cp "/lib/modules/$(uname -r)/kernel/arch/x86/kvm"/kvm.ko* "$installed"
 reload
 check "a vendor module of another kvm is refused" fails_with "the old ones are back"
 check "the kernel's reason is told" fails_with "disagrees about version of symbol"
