@@ -1,8 +1,10 @@
 #!/bin/bash
 # make host-test: do what README.cmpe283 says in "On a real host", word for word, on a host
 # with Debian's kernel.  The host is QEMU's, with the files of this machine, none of which
-# it can change, and SVM.
+# it can change, and SVM.  Then, on Intel, what make test has only for AMD, as it takes
+# longer there: KVM in place of that of Debian's kernel.
 . "$(dirname "$0")/lib.sh"
+. "$top/scripts/report.sh"
 
 share=$build/host-root
 
@@ -51,8 +53,10 @@ step packages "$top/scripts/packages.sh" host
 step debian make_share
 step cache fill_cache
 step initramfs make_host
-L1=host SHARES="host=/ kernel=$share" PARAMETERS="top=$top" \
-	step host-test "$top/scripts/boot.sh" amd host
-result=$build/run/amd/host/result.log
-cat "$result"
-! grep -q '^not ok' "$result"
+step swap "$top/scripts/swap.sh"
+
+export L1=host
+SHARES="host=/ kernel=$share" PARAMETERS="top=$top" scenario amd host
+L1=swap
+scenario intel swap
+report_totals

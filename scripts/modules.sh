@@ -12,6 +12,8 @@ out=$build/modules
 kvm=$out/arch/x86/kvm
 # A compiler of any name is looked up in the cache.
 export PATH=/usr/lib/ccache:$PATH CCACHE_BASEDIR=$top CCACHE_DEPEND=1
+# It says nothing beside LC_ALL, but the cache takes it for something.
+unset LANG
 
 # config SYMBOL: how the kernel was configured, "n" if it is not known there
 config()

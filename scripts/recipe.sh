@@ -72,9 +72,12 @@ build()
 		first_part
 	} >"$scratch/build.sh"
 
-	# As kernel.sh does, for the compiler cache to have all that it compiled; and
-	# somebody else may install packages just now.
+	# As kernel.sh does, for the compiler cache to have all that it compiled.  The release
+	# has to be the same, too: ccache does not see which kernel piggy.S includes, and has
+	# one of another release for it if that is as long.  Somebody else may install
+	# packages just now.
 	export PATH=/usr/lib/ccache:$PATH CCACHE_BASEDIR=$top CCACHE_DEPEND=1
+	export LOCALVERSION=
 	export KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=kvm KBUILD_BUILD_HOST=exit-stats
 	echo 'DPkg::Lock::Timeout "120";' >"$scratch/apt.conf"
 	export APT_CONFIG=$scratch/apt.conf DEBIAN_FRONTEND=noninteractive

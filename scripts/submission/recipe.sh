@@ -38,7 +38,7 @@ guest=/boot/vmlinuz-$(uname -r)
 # A guest: this kernel once more, which ends for want of a root file system
 vm="-accel kvm -cpu host -M microvm,acpi=off -m 256 -display none -no-reboot"
 vm="$vm -serial file:guest.log"
-boot="console=ttyS0 panic=-1"
+boot="console=ttyS0 panic=-1 reboot=t"
 timeout 60 qemu-system-x86_64 $vm -kernel "$guest" -append "$boot"
 grep -m 1 "Kernel panic" guest.log
 
