@@ -9,20 +9,13 @@ config=${CONFIG-}
 	die "CONFIG must name the kernel's configuration: CONFIG=/boot/config-$(uname -r)"
 [ -f "$config" ] || die "CONFIG is '$config', which is no file"
 
-# As in kernel.sh
-export CCACHE_BASEDIR=$top CCACHE_DEPEND=1
-export KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=kvm KBUILD_BUILD_HOST=exit-stats
-
-kmake()
-{
-	make -C "$tree" O="$out" CC="ccache gcc" LOCALVERSION=-exit-stats "$@"
-}
+options=("$tree" "$out" LOCALVERSION=-exit-stats)
 
 configure()
 {
 	mkdir -p "$out"
 	cmp -s "$config" "$out/config.from" || cp "$config" "$out/.config"
-	kmake olddefconfig
+	kmake "${options[@]}" olddefconfig
 	grep -qx CONFIG_KVM_EXIT_STATS=y "$out/.config" ||
 		die "the kernel that '$config' configures has no CONFIG_KVM_EXIT_STATS=y:" \
 			"it needs CONFIG_KVM, and KVM_EXIT_STATS not to be switched off"
@@ -33,7 +26,7 @@ configure()
 build_packages()
 {
 	rm -rf "$build"/linux-*_*.{deb,buildinfo,changes} "$build/deb"
-	kmake -j"$jobs" bindeb-pkg
+	kmake "${options[@]}" -j"$jobs" bindeb-pkg
 	mkdir "$build/deb"
 	mv "$build"/linux-*_*.{deb,buildinfo,changes} "$build/deb/"
 }

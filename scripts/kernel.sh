@@ -12,22 +12,12 @@ shift 2
 fragments=("${names[@]/%/.config}")
 fragments=("${fragments[@]/#/$top/scripts/config/}")
 
-# Depend mode: a cold build does not preprocess each file twice.
-export CCACHE_BASEDIR=$top CCACHE_DEPEND=1
-# Nothing of this machine, and nothing that a second build would not repeat
-export KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=kvm KBUILD_BUILD_HOST=exit-stats
-
-kmake()
-{
-	make -C "$tree" O="$out" CC="ccache gcc" LOCALVERSION= "$@"
-}
-
 mkdir -p "$out"
 if ! cat "${fragments[@]}" | cmp -s - "$out/fragments"; then
-	kmake tinyconfig
+	kmake "$tree" "$out" tinyconfig
 	# merge_config.sh takes a symbol that is not there for a mistake: good.
 	"$tree/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" "${fragments[@]}"
-	kmake olddefconfig
+	kmake "$tree" "$out" olddefconfig
 	while read -r line; do
 		case $line in
 		CONFIG_*)
@@ -45,4 +35,4 @@ if ! cat "${fragments[@]}" | cmp -s - "$out/fragments"; then
 	cat "${fragments[@]}" >"$out/fragments"
 fi
 
-kmake -j"$jobs" "$@"
+kmake "$tree" "$out" -j"$jobs" "$@"

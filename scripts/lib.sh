@@ -140,6 +140,23 @@ build_kernel()
 	step tool "$top/scripts/tool.sh"
 }
 
+# kmake TREE OUT ARGUMENT...: make that kernel there, with the compiler cache, and with
+# nothing of this machine in it, nor anything that a second build would not repeat.
+kmake()
+{
+	local tree=$1 out=$2 piggy
+	shift 2
+
+	# In depend mode a cold build does not preprocess each file twice.  But ccache does not
+	# see then that piggy.S includes the compressed kernel, and has another one for it if
+	# that is as long: name it.
+	# shellcheck disable=SC2016  # make's
+	piggy='AFLAGS_piggy.o=-DKERNEL_$(shell cat arch/x86/boot/compressed/vmlinux.bin.* | md5sum | cut -c -32)'
+	CCACHE_BASEDIR=$top CCACHE_DEPEND=1 \
+		KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=kvm KBUILD_BUILD_HOST=exit-stats \
+		make -C "$tree" O="$out" CC="ccache gcc" LOCALVERSION= "$piggy" "$@"
+}
+
 # kvm_only NAME FRAGMENTS: KVM's modules alone, into build/NAME, for a kernel that is there
 kvm_only()
 {

@@ -23,8 +23,8 @@ config()
 	echo "${value:-n}"
 }
 
-# kmake TARGET...
-kmake()
+# kbuild TARGET...
+kbuild()
 {
 	make -C "$kdir" M="$kvm" "$@"
 }
@@ -87,7 +87,7 @@ build_modules()
 		defines="-DCONFIG_KVM_EXIT_STATS=1 -DCONFIG_KVM_EXIT_STATS_INTERVAL=$interval"
 		options=(CONFIG_KVM_EXIT_STATS=y)
 	fi
-	kmake -j"$jobs" NOSTDINC_FLAGS="$flags" KCPPFLAGS="$defines" CONFIG_KVM_WERROR=y \
+	kbuild -j"$jobs" NOSTDINC_FLAGS="$flags" KCPPFLAGS="$defines" CONFIG_KVM_WERROR=y \
 		"${options[@]}" modules
 }
 
@@ -98,7 +98,7 @@ install_modules()
 
 	# Headers come without the key that the kernel's own modules are signed with.
 	[ -f "$kdir/certs/signing_key.x509" ] || options=(CONFIG_MODULE_SIG_ALL=)
-	kmake INSTALL_MOD_PATH="$root" INSTALL_MOD_DIR=updates/kvm INSTALL_MOD_STRIP=1 \
+	kbuild INSTALL_MOD_PATH="$root" INSTALL_MOD_DIR=updates/kvm INSTALL_MOD_STRIP=1 \
 		"${options[@]}" modules_install
 }
 
