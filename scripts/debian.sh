@@ -25,9 +25,9 @@ unpack()
 		"linux-headers-$abi-common" "$kbuild"
 	[ "$(cat "$dir/release" 2>/dev/null)" != "$release" ] || return 0
 	depmod -b "$dir" "$release"
-	# Where initramfs.sh looks for a kernel
-	mkdir -p "$dir/arch/x86/boot"
-	ln "$dir/boot/vmlinuz-$release" "$dir/arch/x86/boot/bzImage"
+	# Where initramfs.sh looks for a kernel, and finds no modules beside it
+	mkdir -p "$build/debian-kernel/arch/x86/boot"
+	ln -f "$dir/boot/vmlinuz-$release" "$build/debian-kernel/arch/x86/boot/bzImage"
 	# The one path that the headers' own Makefiles have in full
 	echo "include $dir/usr/src/linux-headers-$abi-common/Makefile" \
 		>"$dir/usr/src/linux-headers-$release/Makefile"

@@ -44,7 +44,7 @@ make_host()
 	rm -rf "$build/host"
 	mkdir "$build/host"
 	"$top/scripts/debian.sh" modules "$build/host" 9p 9pnet_virtio overlay
-	MORE=$build/host GUEST=kernel "$top/scripts/initramfs.sh" host debian none \
+	MORE=$build/host GUEST=kernel "$top/scripts/initramfs.sh" host debian-kernel none \
 		/sbin/modprobe
 }
 

@@ -35,7 +35,8 @@ find_kernel()
 		die "there are no kernel headers in $kdir: install linux-headers-$(uname -r)," \
 			"or name others by KDIR"
 	kdir=$(realpath "$kdir")
-	release=$(<"$kdir/include/config/kernel.release")
+	# The headers' own idea of it may be another one.
+	release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$kdir/include/generated/utsrelease.h")
 	root=$(realpath -m "${INSTALL_MOD_PATH:-/}")
 	root=${root%/}/
 	installed=${root}lib/modules/$release/updates/kvm
@@ -98,7 +99,7 @@ install_modules()
 
 	# Headers come without the key that the kernel's own modules are signed with.
 	[ -f "$kdir/certs/signing_key.x509" ] || options=(CONFIG_MODULE_SIG_ALL=)
-	kbuild INSTALL_MOD_PATH="$root" INSTALL_MOD_DIR=updates/kvm INSTALL_MOD_STRIP=1 \
+	kbuild INSTALL_MOD_PATH="${root%/}" INSTALL_MOD_DIR=updates/kvm INSTALL_MOD_STRIP=1 \
 		"${options[@]}" modules_install
 }
 

@@ -17,5 +17,5 @@ mv "$more/new/lib/modules/$release/updates/kvm"/* "$more/patched/"
 rm -r "$more/new"
 "$top/scripts/debian.sh" modules "$more" kvm-intel kvm-amd
 
-GUEST=kernel MORE=$more "$top/scripts/initramfs.sh" swap debian none \
+GUEST=kernel MORE=$more "$top/scripts/initramfs.sh" swap debian-kernel none \
 	/bin/bash /sbin/{modprobe,insmod,rmmod,modinfo,depmod}
