@@ -14,7 +14,10 @@ options=("$tree" "$out" LOCALVERSION=-exit-stats)
 configure()
 {
 	mkdir -p "$out"
-	cmp -s "$config" "$out/config.from" || cp "$config" "$out/.config"
+	if ! cmp -s "$config" "$out/config.from"; then
+		rm -f "$out/config.from"
+		cp "$config" "$out/.config"
+	fi
 	kmake "${options[@]}" olddefconfig
 	grep -qx CONFIG_KVM_EXIT_STATS=y "$out/.config" ||
 		die "the kernel that '$config' configures has no CONFIG_KVM_EXIT_STATS=y:" \
