@@ -36,13 +36,14 @@ static const u32 codes[] = {
 /* The T0 of these many exits is one and the same: no RDTSC but those measured */
 #define EXITS_PER_STAMP		256
 
-/* sysfs is no part of what is measured. */
+/* sysfs and debugfs are no part of what is measured. */
 int kvm_exit_stats_sysfs_init(void)
 {
 	return 0;
 }
 
 void kvm_exit_stats_sysfs_exit(void) {}
+void kvm_exit_stats_remove_debugfs(void) {}
 
 char *strreplace(char *s, char old, char new)
 {
