@@ -59,6 +59,13 @@ new_files()
 	(cd "$top" && find arch Documentation tools -type f ! -name '*.swp' | sort)
 }
 
+# For what takes cmpe283-3.diff
+only_default_base()
+{
+	[ "$base_version" = "$default_base" ] ||
+		die "BASE is '$base_version', but what is handed in is the diff for Linux $default_base"
+}
+
 # step NAME COMMAND...: run it with its output in build/log/NAME.log, show what
 # is going on and for how long, and on failure where to look.
 step()

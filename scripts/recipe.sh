@@ -88,6 +88,7 @@ build()
 	ls "$scratch"/installed/lib/modules/*/kernel/arch/x86/kvm/kvm.ko
 }
 
+only_default_base
 build_kernel
 step recipe-packages "$top/scripts/packages.sh" submission
 step recipe-source make_source

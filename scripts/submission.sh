@@ -233,6 +233,7 @@ make_mail()
 	done | "$parts/mail.py" "$commit" "$tmp/new/cmpe283-3.pdf" "$tmp/new/cmpe283-3.diff" >"$tmp/new/submission.eml"
 }
 
+only_default_base
 check_commit
 check_interval
 read_ids
