@@ -109,8 +109,7 @@ for table in about exits counted silicon read readers; do
 done
 if [ -z "${QUICK-}" ]; then
 	gnuplot -e "dir='$report'" "$top/scripts/bench/plots.gnuplot"
-	# gnuplot leaves blanks where no patch may have them.
-	sed -i 's/ *$//' "$report"/*.svg
+	tidy_plots "$report"/*.svg
 fi
 
 echo

@@ -15,8 +15,7 @@ plots_of_guest()
 	section_of "$build/run/intel/tool/result.log" recording >"$recording"
 	"$tool" plot "$recording" "$documentation/exit-stats-tax.svg"
 	"$tool" plot --hist EPT_VIOLATION "$recording" "$documentation/exit-stats-heat-map.svg"
-	# gnuplot leaves blanks where no patch may have them.
-	sed -i 's/ *$//' "$documentation"/exit-stats-{tax,heat-map}.svg
+	tidy_plots "$documentation"/exit-stats-{tax,heat-map}.svg
 }
 
 # Each table to its place, i.e. between ".. bench NAME" and ".. bench end"

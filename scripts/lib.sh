@@ -125,6 +125,12 @@ check()
 	printf '%s\n' "${said:-"$* ended with status $rc"}" | head -n 20 | sed 's/^/    # /'
 }
 
+# tidy_plots FILE...: gnuplot leaves blanks, and a blank line, where no patch may have them.
+tidy_plots()
+{
+	sed -i -s -e 's/ *$//' -e '${/^$/d}' "$@"
+}
+
 # The machine of boot.sh that CPU= on the command line of make asks for
 machine_of_cpu()
 {
