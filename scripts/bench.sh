@@ -15,6 +15,8 @@ report=$build/bench-report
 
 case ${QUICK-} in
 '')
+	[ "$base_version" = "$default_base" ] ||
+		die "BASE is '$base_version', but naive counters are for Linux $default_base: say QUICK=1"
 	kernel=bench
 	config=base,kvm,bench
 	scenario=bench

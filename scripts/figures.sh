@@ -38,6 +38,7 @@ tables()
 	cp "$report"/*.svg "$documentation/"
 }
 
+only_default_base
 step packages "$top/scripts/packages.sh" tests
 build_kernel
 step initramfs "$top/scripts/initramfs.sh"

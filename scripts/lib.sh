@@ -59,11 +59,11 @@ new_files()
 	(cd "$top" && find arch Documentation tools -type f ! -name '*.swp' | sort)
 }
 
-# For what takes cmpe283-3.diff
+# For what is made of cmpe283-3.diff, or goes into Documentation
 only_default_base()
 {
 	[ "$base_version" = "$default_base" ] ||
-		die "BASE is '$base_version', but what is handed in is the diff for Linux $default_base"
+		die "BASE is '$base_version', but this is for Linux $default_base only"
 }
 
 # step NAME COMMAND...: run it with its output in build/log/NAME.log, show what
