@@ -40,7 +40,7 @@ for way in with without; do
 	"$way/printcount.sh" >$way/out
 	check "a summary, $way the module" is_summary $way/out
 	check "it was printed once, $way the module" \
-		[ "$(log_lines | grep -c '^kvm_exit_stats: summary')" = $((summaries += 1)) ]
+		[ "$(count_summaries)" = $((summaries += 1)) ]
 done
 check "the module does not stay" not_loaded
 
