@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KUnit tests of VM-Exit statistics: rows, where the time of a vCPU goes, and the
- * rows of codes.
- * What needs a running guest is in the selftest exit_stats_test.
+ * KUnit tests of VM-Exit statistics: how an exit is recorded, where the time of a vCPU
+ * goes, and how rows add up.  They need a vendor module that is loaded and recording.
+ *
+ * What needs a running guest is in the selftests exit_stats_*.
  */
 #include <kunit/test.h>
 
+#include <linux/irqflags.h>
 #include <linux/kvm_host.h>
+#include <linux/math64.h>
 #include <linux/module.h>
+#include <linux/slab.h>
 
 #include <asm/svm.h>
 #include <asm/vmx.h>
@@ -16,779 +20,658 @@
 
 MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
 
-#define GEN	7
+/* Two codes that both VMX and SVM have a name for, and one that neither has */
+#define CODE_A		0
+#define CODE_B		2
+#define CODE_NONE	0xdead
 
-/* A term of this generation */
-#define TERM		((u64)GEN)
+/* A vCPU that nobody but the test knows of */
+static int exit_stats_test_init(struct kunit *test)
+{
+	struct kvm_vcpu *vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
 
-#define NR_CPUS_TEST	2
-#define NR_ROWS		3
+	KUNIT_ASSERT_NOT_NULL(test, vcpu);
+	seqcount_init(&vcpu->arch.exit_stats.seq);
+	test->priv = vcpu;
 
-/* A vCPU that is loaded on a CPU, and has a table of its own */
-struct exit_stats_test {
-	struct kvm_vcpu vcpu;
-	struct kvm_exit_stat cpus[NR_CPUS_TEST][NR_ROWS];
-	struct kvm_exit_stat own[NR_ROWS];
-};
+	if (!kvm_exit_stats_isa.nr_rows || !static_key_enabled(&kvm_exit_stats_enabled))
+		kunit_skip(test, "nothing is recorded");
+	return 0;
+}
 
-struct exit_stats_bucket_case {
-	const char *name;
+static void exit_stats_test_exit(struct kunit *test)
+{
+	struct kvm_vcpu *vcpu = test->priv;
+	unsigned int row;
+
+	for (row = 0; row < KVM_EXIT_STATS_MAX_ROWS; row++)
+		kfree(vcpu->arch.exit_stats.rows[row]);
+}
+
+/* A VM-Exit at @t0, which is handled at @t1 */
+static void exit_at(struct kunit *test, u32 code, u64 t0, u64 t1)
+{
+	struct kvm_vcpu *vcpu = test->priv;
+
+	vcpu->arch.exit_stats.code = code;
+	vcpu->arch.exit_stats.exit_tsc = t0;
+	KUNIT_EXPECT_TRUE(test, kvm_exit_stats_record_at(vcpu, t1));
+}
+
+static void enter_at(struct kunit *test, u64 t2)
+{
+	struct kvm_vcpu *vcpu = test->priv;
+
+	vcpu->arch.exit_stats.entry_tsc = t2;
+}
+
+/* The row that the last exit was recorded in */
+static struct kvm_exit_stat *last_row(struct kunit *test)
+{
+	struct kvm_vcpu *vcpu = test->priv;
+
+	KUNIT_ASSERT_NOT_NULL(test, vcpu->arch.exit_stats.last);
+	return vcpu->arch.exit_stats.last;
+}
+
+static u64 number(const struct kvm_exit_stat *stat, const char *name)
+{
+	struct kvm_exit_number numbers[EXIT_STATS_NR_NUMBERS];
+	unsigned int i;
+
+	kvm_exit_stat_numbers(stat, numbers);
+	for (i = 0; i < EXIT_STATS_NR_NUMBERS; i++) {
+		if (!strcmp(numbers[i].name, name))
+			return numbers[i].value;
+	}
+
+	return U64_MAX;
+}
+
+struct bucket_case {
 	u64 cycles;
 	unsigned int bucket;
 };
 
-static const struct exit_stats_bucket_case bucket_cases[] = {
-	{ "0",			0,			0 },
-	{ "1",			1,			1 },
-	{ "2",			2,			2 },
-	{ "3",			3,			2 },
-	{ "4",			4,			3 },
-	{ "2^10 - 1",		BIT_ULL(10) - 1,	10 },
-	{ "2^10",		BIT_ULL(10),		11 },
-	{ "2^29",		BIT_ULL(29),		30 },
-	{ "2^30 - 1",		BIT_ULL(30) - 1,	30 },
-	{ "2^30",		BIT_ULL(30),		31 },
-	{ "2^31",		BIT_ULL(31),		31 },
-	{ "2^32",		BIT_ULL(32),		31 },
-	{ "2^63 - 1",		S64_MAX,		31 },
+static const struct bucket_case bucket_cases[] = {
+	{ 0,			0 },
+	{ 1,			1 },
+	{ 2,			2 },
+	{ 3,			2 },
+	{ 4,			3 },
+	{ BIT_ULL(10) - 1,	10 },
+	{ BIT_ULL(10),		11 },
+	{ BIT_ULL(29),		30 },
+	{ BIT_ULL(30) - 1,	30 },
+	{ BIT_ULL(30),		31 },
+	{ BIT_ULL(31),		31 },
+	{ BIT_ULL(32),		31 },
+	{ S64_MAX - 10,		31 },
 };
 
-static void bucket_desc(const struct exit_stats_bucket_case *t, char *desc)
+static void bucket_desc(const struct bucket_case *t, char *desc)
 {
-	strscpy(desc, t->name, KUNIT_PARAM_DESC_SIZE);
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%llu", t->cycles);
 }
 
 KUNIT_ARRAY_PARAM(bucket, bucket_cases, bucket_desc);
 
-/* Rows are too large for the stack of a test that needs several. */
-static struct kvm_exit_stat *alloc_row(struct kunit *test)
+/* Both times of an exit, the first one of a row and the next */
+static void exit_stats_buckets(struct kunit *test)
 {
-	struct kvm_exit_stat *row = kunit_kzalloc(test, sizeof(*row), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, row);
-	kvm_exit_stat_init(row);
-	return row;
-}
-
-static struct exit_stats_test *alloc_vcpu(struct kunit *test)
-{
-	struct exit_stats_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, t);
-	kvm_exit_stats_move(&t->vcpu, t->cpus[0], GEN);
-	return t;
-}
-
-static void record_exit(struct exit_stats_test *t, unsigned long row, u32 gen, u64 t0, u64 t1)
-{
-	if (!kvm_exit_stats_record_exit(&t->vcpu, row, gen, t0, t1 - t0))
-		kvm_exit_stats_record_exit_slow(&t->vcpu, row, gen, t1 - t0);
-}
-
-static void record(struct exit_stats_test *t, u32 gen, u64 t0, u64 t1)
-{
-	record_exit(t, 0, gen, t0, t1);
-}
-
-static u64 hist_sum(const u64 *hist)
-{
-	u64 sum = 0;
+	const struct bucket_case *param = test->param_value;
+	struct kvm_exit_stat *stat;
+	u64 t0 = 5;
 	int i;
 
-	for (i = 0; i < EXIT_STATS_HIST_BUCKETS; i++)
-		sum += hist[i];
+	/* The second one is recorded for the common case, unless it is long. */
+	for (i = 0; i < 2 && t0 <= S64_MAX; i++) {
+		exit_at(test, CODE_A, t0, t0 + param->cycles);
+		enter_at(test, t0 + param->cycles);
+		stat = last_row(test);
+		t0 += param->cycles;
+	}
+	exit_at(test, CODE_B, t0, t0);
 
-	return sum;
+	KUNIT_EXPECT_EQ(test, stat->cycles.hist[param->bucket], i);
+	KUNIT_EXPECT_EQ(test, stat->away.hist[param->bucket], i);
+	KUNIT_EXPECT_EQ(test, number(stat, "count"), i);
+	KUNIT_EXPECT_EQ(test, stat->cycles.sum, i * param->cycles);
+	KUNIT_EXPECT_EQ(test, stat->cycles.min, param->cycles);
+	KUNIT_EXPECT_EQ(test, stat->cycles.max, param->cycles);
+	KUNIT_EXPECT_EQ(test, number(stat, "cycles_avg"), param->cycles);
+	KUNIT_EXPECT_EQ(test, number(stat, "away_avg"), param->cycles);
+	KUNIT_EXPECT_EQ(test, stat->away.min, param->cycles);
+	KUNIT_EXPECT_EQ(test, stat->away.max, param->cycles);
+	KUNIT_EXPECT_EQ(test, stat->clock_warps, 0);
 }
 
-static u64 avg(const struct kvm_exit_stat *row)
+/* The minimum of none is 0, as is one of 0 cycles: they must not be mixed up. */
+static void exit_stats_extremes(struct kunit *test)
 {
-	return kvm_exit_stat_avg(&row->cycles, row->hist);
+	struct kvm_exit_stat *stat;
+
+	exit_at(test, CODE_A, 100, 600);
+	stat = last_row(test);
+	KUNIT_EXPECT_EQ(test, stat->cycles.min, 500);
+	exit_at(test, CODE_A, 1000, 4000);
+	KUNIT_EXPECT_EQ(test, stat->cycles.min, 500);
+	KUNIT_EXPECT_EQ(test, stat->cycles.max, 3000);
+	exit_at(test, CODE_A, 5000, 5000);
+	KUNIT_EXPECT_EQ(test, stat->cycles.min, 0);
+	exit_at(test, CODE_A, 6000, 6001);
+	KUNIT_EXPECT_EQ(test, stat->cycles.min, 0);
+	KUNIT_EXPECT_EQ(test, stat->cycles.max, 3000);
+	KUNIT_EXPECT_EQ(test, number(stat, "cycles_avg"), 3501 / 4);
+
+	exit_at(test, CODE_B, 7000, 7000);
+	exit_at(test, CODE_B, 8000, 8009);
+	KUNIT_EXPECT_EQ(test, last_row(test)->cycles.min, 0);
+	KUNIT_EXPECT_EQ(test, last_row(test)->cycles.max, 9);
 }
 
-static void exit_stats_record_bucket(struct kunit *test)
+/* Where nothing can sleep, a row that is missing is left to others. */
+static void exit_stats_no_row_with_irqs_off(struct kunit *test)
 {
-	const struct exit_stats_bucket_case *param = test->param_value;
-	struct exit_stats_test *t = alloc_vcpu(test);
-	struct kvm_exit_stat *row = t->cpus[0];
+	struct kvm_vcpu *vcpu = test->priv;
+	bool first, next;
 
-	kvm_exit_stat_empty(row, GEN);
-	record(t, GEN, 0, param->cycles);
+	vcpu->arch.exit_stats.code = CODE_A;
+	local_irq_disable();
+	first = kvm_exit_stats_record_at(vcpu, 0);
+	local_irq_enable();
+	KUNIT_EXPECT_FALSE(test, first);
+	KUNIT_EXPECT_EQ(test, vcpu->stat.exit_reasons[0], 0);
 
-	KUNIT_EXPECT_EQ(test, row->hist[param->bucket], 1);
-	KUNIT_EXPECT_EQ(test, hist_sum(row->hist), 1);
-	KUNIT_EXPECT_EQ(test, row->count, 1);
-	KUNIT_EXPECT_EQ(test, row->cycles.sum, param->cycles);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&row->cycles), param->cycles);
-	KUNIT_EXPECT_EQ(test, row->cycles.max, param->cycles);
-	KUNIT_EXPECT_EQ(test, avg(row), param->cycles);
-	KUNIT_EXPECT_EQ(test, row->clock_warps, 0);
+	exit_at(test, CODE_A, 10, 20);
+	local_irq_disable();
+	next = kvm_exit_stats_record_at(vcpu, 30);
+	local_irq_enable();
+	KUNIT_EXPECT_TRUE(test, next);
+	KUNIT_EXPECT_EQ(test, number(last_row(test), "count"), 2);
 }
 
-/* What is written for the common case does what that for any case does. */
-static void exit_stats_slow_is_the_same(struct kunit *test)
+/* Each code has its row, the one of its reason, also in KVM's statistics of the vCPU. */
+static void exit_stats_rows_of_codes(struct kunit *test)
 {
-	const struct exit_stats_bucket_case *param = test->param_value;
-	struct exit_stats_test *a = alloc_vcpu(test), *b = alloc_vcpu(test);
-	u64 t0 = 1000, t1 = t0 + param->cycles, t2 = t1 + 1;
+	const struct kvm_exit_stats_isa *isa = &kvm_exit_stats_isa;
+	unsigned int row, unknown = isa->nr_rows - 1;
+	struct kvm_vcpu *vcpu = test->priv;
 
-	kvm_exit_stat_empty(a->cpus[0], GEN);
-	kvm_exit_stat_empty(b->cpus[0], GEN);
-	kvm_exit_stats_enter_slow(&a->vcpu, TERM, 600);
-	kvm_exit_stats_enter_slow(&b->vcpu, TERM, 600);
+	for (row = 0; row < unknown; row++) {
+		exit_at(test, isa->reasons[row].code, 0, 10);
+		KUNIT_EXPECT_PTR_EQ(test, last_row(test), vcpu->arch.exit_stats.rows[row]);
+		KUNIT_EXPECT_EQ(test, vcpu->stat.exit_reasons[row], 1);
+		KUNIT_EXPECT_EQ(test, vcpu->stat.exit_reason_cycles[row], 10);
+	}
 
-	record(a, GEN, t0, t1);
-	record(b, GEN, t0, t1);
-	kvm_exit_stats_enter(&a->vcpu, TERM, t2);
-	kvm_exit_stats_enter_slow(&b->vcpu, TERM, t2);
-	record(a, GEN, t0, t1);
-	kvm_exit_stats_record_exit_slow(&b->vcpu, 0, GEN, t1 - t0);
-
-	KUNIT_EXPECT_EQ(test, memcmp(a->cpus, b->cpus, sizeof(a->cpus)), 0);
-	KUNIT_EXPECT_EQ(test, a->cpus[0]->count, 2);
-	KUNIT_EXPECT_EQ(test, hist_sum(a->cpus[0]->away_hist), 1);
-	KUNIT_EXPECT_EQ(test, a->vcpu.arch.exit_stats.entry_tsc, t2);
-	KUNIT_EXPECT_EQ(test, b->vcpu.arch.exit_stats.entry_tsc, t2);
-}
-
-static void exit_stats_record_several(struct kunit *test)
-{
-	struct exit_stats_test *t = alloc_vcpu(test);
-	struct kvm_exit_stat *row = t->cpus[0];
-
-	record(t, GEN, 100, 100 + 1000);
-	record(t, GEN, 5000, 5000 + 3000);
-	record(t, GEN, 0, 501);
-
-	KUNIT_EXPECT_EQ(test, row->count, 3);
-	KUNIT_EXPECT_EQ(test, row->cycles.sum, 4501);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&row->cycles), 501);
-	KUNIT_EXPECT_EQ(test, row->cycles.max, 3000);
-	KUNIT_EXPECT_EQ(test, avg(row), 1500);
-	KUNIT_EXPECT_EQ(test, row->hist[9], 1);
-	KUNIT_EXPECT_EQ(test, row->hist[10], 1);
-	KUNIT_EXPECT_EQ(test, row->hist[12], 1);
-	KUNIT_EXPECT_EQ(test, hist_sum(row->hist), 3);
-}
-
-static void exit_stats_nothing(struct kunit *test)
-{
-	struct kvm_exit_stat *row = alloc_row(test);
-
-	KUNIT_EXPECT_EQ(test, avg(row), 0);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&row->cycles), 0);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&row->away), 0);
-}
-
-static void exit_stats_clock_warp(struct kunit *test)
-{
-	struct exit_stats_test *t = alloc_vcpu(test);
-	struct kvm_exit_stat *row = t->cpus[0];
-
-	record(t, GEN, 1000, 999);
-	record(t, GEN, S64_MAX, 0);
-	record(t, GEN, 1000, 1000);
-	record(t, GEN, 1000, 1004);
-
-	KUNIT_EXPECT_EQ(test, row->clock_warps, 2);
-	KUNIT_EXPECT_EQ(test, row->count, 4);
-	KUNIT_EXPECT_EQ(test, row->cycles.sum, 4);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&row->cycles), 0);
-	KUNIT_EXPECT_EQ(test, row->cycles.max, 4);
-	KUNIT_EXPECT_EQ(test, row->hist[0], 3);
-	KUNIT_EXPECT_EQ(test, row->hist[3], 1);
-}
-
-static void exit_stats_new_generation(struct kunit *test)
-{
-	struct exit_stats_test *t = alloc_vcpu(test);
-	struct kvm_exit_stat *row = t->cpus[0];
-	struct kvm_exit_stat *copy = alloc_row(test);
-
-	/* All-zero is empty, in any generation that can be current. */
-	KUNIT_EXPECT_FALSE(test, kvm_exit_stat_read(row, GEN, copy));
-
-	record(t, GEN, 5, 4);
-	record(t, GEN, 0, 10);
-	KUNIT_EXPECT_TRUE(test, kvm_exit_stat_read(row, GEN, copy));
-	KUNIT_EXPECT_EQ(test, copy->count, 2);
-	KUNIT_EXPECT_EQ(test, copy->cycles.max, 10);
-
-	/* A reset empties the row for readers at once, ... */
-	KUNIT_EXPECT_FALSE(test, kvm_exit_stat_read(row, GEN + 1, copy));
-
-	/* ... and for good when its owner next records into it. */
-	record(t, GEN + 1, 0, 5000);
-	KUNIT_EXPECT_TRUE(test, kvm_exit_stat_read(row, GEN + 1, copy));
-	KUNIT_EXPECT_EQ(test, copy->count, 1);
-	KUNIT_EXPECT_EQ(test, copy->cycles.sum, 5000);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&copy->cycles), 5000);
-	KUNIT_EXPECT_EQ(test, copy->cycles.max, 5000);
-	KUNIT_EXPECT_EQ(test, copy->clock_warps, 0);
-	KUNIT_EXPECT_EQ(test, copy->hist[13], 1);
-	KUNIT_EXPECT_EQ(test, hist_sum(copy->hist), 1);
-}
-
-static void exit_stats_merge_rows(struct kunit *test)
-{
-	struct exit_stats_test *a = alloc_vcpu(test), *b = alloc_vcpu(test);
-	struct kvm_exit_stat *sum = alloc_row(test);
-
-	record(a, GEN, 0, 100);
-	record(a, GEN, 0, 200);
-	record(b, GEN, 0, 50);
-	record(b, GEN, 9, 8);
-	record(b, GEN, 0, 120);
-
-	kvm_exit_stat_merge(sum, a->cpus[0]);
-	kvm_exit_stat_merge(sum, b->cpus[0]);
-
-	KUNIT_EXPECT_EQ(test, sum->count, 5);
-	KUNIT_EXPECT_EQ(test, sum->cycles.sum, 470);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&sum->cycles), 0);
-	KUNIT_EXPECT_EQ(test, sum->cycles.max, 200);
-	KUNIT_EXPECT_EQ(test, sum->clock_warps, 1);
-	KUNIT_EXPECT_EQ(test, sum->hist[0], 1);
-	KUNIT_EXPECT_EQ(test, sum->hist[6], 1);
-	KUNIT_EXPECT_EQ(test, sum->hist[7], 2);
-	KUNIT_EXPECT_EQ(test, sum->hist[8], 1);
-}
-
-static void exit_stats_merge_empty(struct kunit *test)
-{
-	struct exit_stats_test *t = alloc_vcpu(test);
-	struct kvm_exit_stat *empty = alloc_row(test);
-	struct kvm_exit_stat *sum = alloc_row(test);
-
-	kvm_exit_stat_merge(sum, empty);
-	KUNIT_EXPECT_EQ(test, sum->count, 0);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&sum->cycles), 0);
-
-	/* The minimum of an empty destination is none: it must not stay 0. */
-	record(t, GEN, 0, 100);
-	kvm_exit_stat_merge(sum, t->cpus[0]);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&sum->cycles), 100);
-	KUNIT_EXPECT_EQ(test, sum->cycles.max, 100);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&sum->away), 0);
-
-	kvm_exit_stat_merge(sum, empty);
-	KUNIT_EXPECT_EQ(test, sum->count, 1);
-	KUNIT_EXPECT_EQ(test, sum->cycles.sum, 100);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stat_min(&sum->cycles), 100);
-	KUNIT_EXPECT_EQ(test, sum->cycles.max, 100);
-	KUNIT_EXPECT_EQ(test, hist_sum(sum->hist), 1);
+	exit_at(test, CODE_NONE, 0, 10);
+	KUNIT_EXPECT_EQ(test, isa->reasons[unknown].code, CODE_NONE);
+	exit_at(test, S32_MAX, 0, 10);
+	KUNIT_EXPECT_EQ(test, isa->reasons[unknown].code, S32_MAX);
+	KUNIT_EXPECT_PTR_EQ(test, last_row(test), vcpu->arch.exit_stats.rows[unknown]);
+	KUNIT_EXPECT_EQ(test, vcpu->stat.exit_reasons[unknown], 2);
+	KUNIT_EXPECT_NULL(test, vcpu->arch.exit_stats.rows[KVM_EXIT_STATS_MAX_ROWS]);
 }
 
 /*
- * Where the time goes: what happens to a vCPU, and the sums that come out of it,
- * for rows 0 and 1.
+ * Where the time goes: what happens to a vCPU, and the sums that come out of it.
  */
-enum exit_stats_event_type {
+enum event_type {
 	NOTHING,
 	/* VM-Entry at tsc */
 	ENTER,
-	/* VM-Exit of a row, which came at tsc and was handled at end */
+	/* VM-Exit at tsc, which is handled at end */
 	EXIT,
+	/* VM-Exit at tsc, and what it is recorded at */
+	LEAVE,
+	HANDLED,
 	BEGIN,
 	END,
-	/* To another CPU */
-	MOVE,
-	/* Away time is being switched off or on, was switched, a new generation */
-	PATCH,
+	/* KVM has polled for that many ns */
+	POLL,
+	/* Recording is switched off and on; a new generation */
 	SWITCH,
 	RESET,
 };
 
-struct exit_stats_event {
-	enum exit_stats_event_type type;
-	/* Row, part, or CPU */
+struct event {
+	enum event_type type;
+	/* Code, or part */
 	unsigned int what;
 	u64 tsc;
 	u64 end;
 };
 
-struct exit_stats_sums {
+struct sums {
 	u64 count;
 	u64 cycles;
 	u64 away;
 	u64 guest;
 	u64 parts[EXIT_STATS_NR_PARTS];
+	u64 user_exits;
 	u64 clock_warps;
 };
 
-struct exit_stats_times_case {
+struct times_case {
 	const char *name;
-	struct exit_stats_event events[12];
-	struct exit_stats_sums want[2];
+	struct event events[12];
+	/* Of CODE_A, and of CODE_B */
+	struct sums want[2];
 };
 
-static const struct exit_stats_times_case times_cases[] = {
+#define A CODE_A
+#define B CODE_B
+
+static const struct times_case times_cases[] = {
 	{
-		.name = "plain exit",
+		.name = "plain exit, which the next one closes",
 		.events = {
-			{ ENTER, 0, 100 }, { EXIT, 0, 1100, 1300 }, { ENTER, 0, 1500 },
+			{ ENTER, 0, 100 }, { EXIT, A, 1100, 1300 }, { ENTER, 0, 1500 },
+			{ EXIT, B, 2500, 2510 },
 		},
-		.want = { { 1, 200, 400, 1000 } },
-	}, {
-		.name = "exit that is not over yet",
-		.events = {
-			{ ENTER, 0, 100 }, { EXIT, 0, 1100, 1300 },
-			{ BEGIN, EXIT_STATS_USER, 1400 }, { END, EXIT_STATS_USER, 1500 },
-		},
-		.want = { { 1, 200 } },
-	}, {
-		.name = "before the first VM-Entry",
-		.events = {
-			{ END, EXIT_STATS_USER, 100 }, { BEGIN, EXIT_STATS_BLOCKED, 110 },
-			{ END, EXIT_STATS_BLOCKED, 200 }, { ENTER, 0, 210 },
-			{ EXIT, 0, 300, 310 }, { ENTER, 0, 320 },
-		},
-		.want = { { 1, 10, 20, 90 } },
+		.want = { { 1, 200, 400, 0 }, { 1, 10, 0, 1000 } },
 	}, {
 		.name = "several exits",
 		.events = {
-			{ ENTER, 0, 100 }, { EXIT, 0, 200, 210 }, { ENTER, 0, 220 },
-			{ EXIT, 1, 300, 330 }, { ENTER, 0, 350 }, { EXIT, 0, 400, 440 },
-			{ ENTER, 0, 450 },
+			{ EXIT, A, 200, 210 }, { ENTER, 0, 220 }, { EXIT, B, 300, 330 },
+			{ ENTER, 0, 350 }, { EXIT, A, 400, 440 }, { ENTER, 0, 450 },
+			{ EXIT, A, 500, 501 },
 		},
-		.want = { { 2, 50, 70, 150 }, { 1, 30, 50, 80 } },
+		.want = { { 3, 51, 70, 100 }, { 1, 30, 50, 80 } },
 	}, {
-		.name = "re-entry by a fastpath handler",
+		.name = "KVM does not enter the guest",
 		.events = {
-			{ ENTER, 0, 100 }, { EXIT, 0, 200, 210 }, { ENTER, 0, 210 },
-			{ EXIT, 1, 300, 330 }, { ENTER, 0, 350 },
+			{ EXIT, A, 200, 210 }, { ENTER, 0, 300 }, { EXIT, A, 300, 310 },
+			{ ENTER, 0, 400 }, { EXIT, A, 400, 410 },
 		},
-		.want = { { 1, 10, 10, 100 }, { 1, 30, 50, 90 } },
+		.want = { { 3, 30, 200, 0 } },
 	}, {
 		.name = "user space",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_USER, 25 },
-			{ END, EXIT_STATS_USER, 125 }, { ENTER, 0, 130 },
-			{ EXIT, 1, 140, 150 }, { ENTER, 0, 160 },
+			{ EXIT, A, 10, 20 }, { BEGIN, EXIT_STATS_USER, 25 },
+			{ END, EXIT_STATS_USER, 125 }, { ENTER, 0, 130 }, { EXIT, B, 140, 150 },
+			{ ENTER, 0, 160 }, { EXIT, B, 170, 180 },
 		},
-		.want = { { 1, 10, 120, 10, { 100 } }, { 1, 10, 20, 10 } },
+		.want = { { 1, 10, 120, 0, { 100 }, 1 }, { 2, 20, 20, 20 } },
 	}, {
-		.name = "blocked",
+		.name = "user space twice is one exit that went there",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_BLOCKED, 25 },
-			{ END, EXIT_STATS_BLOCKED, 95 }, { ENTER, 0, 100 },
+			{ EXIT, A, 10, 20 }, { BEGIN, EXIT_STATS_USER, 30 },
+			{ END, EXIT_STATS_USER, 40 }, { BEGIN, EXIT_STATS_USER, 50 },
+			{ END, EXIT_STATS_USER, 60 }, { ENTER, 0, 70 }, { EXIT, B, 80, 90 },
 		},
-		.want = { { 1, 10, 90, 10, { 0, 70 } } },
+		.want = { { 1, 10, 60, 0, { 20 }, 1 }, { 1, 10, 0, 10 } },
+	}, {
+		.name = "blocked, and preempted in that",
+		.events = {
+			{ EXIT, A, 10, 20 }, { BEGIN, EXIT_STATS_BLOCKED, 20 },
+			{ BEGIN, EXIT_STATS_PREEMPTED, 30 }, { END, EXIT_STATS_PREEMPTED, 50 },
+			{ END, EXIT_STATS_BLOCKED, 60 }, { ENTER, 0, 70 }, { EXIT, B, 80, 90 },
+		},
+		.want = { { 1, 10, 60, 0, { 0, 40 } }, { 1, 10, 0, 10 } },
 	}, {
 		.name = "preempted after handling",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_PREEMPTED, 30 },
-			{ END, EXIT_STATS_PREEMPTED, 80 }, { ENTER, 0, 100 },
+			{ EXIT, A, 10, 20 }, { BEGIN, EXIT_STATS_PREEMPTED, 30 },
+			{ END, EXIT_STATS_PREEMPTED, 80 }, { ENTER, 0, 100 }, { EXIT, B, 110, 120 },
 		},
-		.want = { { 1, 10, 90, 10, { 0, 0, 50 } } },
+		.want = { { 1, 10, 90, 0, { 0, 0, 50 } }, { 1, 10, 0, 10 } },
 	}, {
 		.name = "preempted while handling",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 1, 10, 20 }, { ENTER, 0, 30 },
+			{ EXIT, A, 10, 20 }, { ENTER, 0, 30 }, { LEAVE, B, 40 },
 			{ BEGIN, EXIT_STATS_PREEMPTED, 50 }, { END, EXIT_STATS_PREEMPTED, 90 },
-			{ EXIT, 0, 40, 95 }, { ENTER, 0, 100 },
+			{ HANDLED, B, 95 }, { ENTER, 0, 100 }, { EXIT, A, 110, 120 },
 		},
-		.want = { { 1, 55, 60, 10, { 0, 0, 40 } }, { 1, 10, 20, 10 } },
+		.want = { { 2, 20, 20, 10 }, { 1, 55, 60, 10, { 0, 0, 40 } } },
 	}, {
-		.name = "all parts, one of them twice",
+		.name = "preempted while handling, and after",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 },
-			{ BEGIN, EXIT_STATS_USER, 20 }, { END, EXIT_STATS_USER, 120 },
-			{ BEGIN, EXIT_STATS_BLOCKED, 130 }, { END, EXIT_STATS_BLOCKED, 150 },
-			{ BEGIN, EXIT_STATS_PREEMPTED, 150 }, { END, EXIT_STATS_PREEMPTED, 153 },
-			{ BEGIN, EXIT_STATS_USER, 160 }, { END, EXIT_STATS_USER, 161 },
-			{ ENTER, 0, 170 },
+			{ EXIT, A, 10, 20 }, { BEGIN, EXIT_STATS_USER, 20 },
+			{ END, EXIT_STATS_USER, 29 }, { ENTER, 0, 30 }, { LEAVE, B, 40 },
+			{ BEGIN, EXIT_STATS_PREEMPTED, 50 }, { END, EXIT_STATS_PREEMPTED, 90 },
+			{ HANDLED, B, 95 }, { BEGIN, EXIT_STATS_PREEMPTED, 96 },
+			{ END, EXIT_STATS_PREEMPTED, 98 }, { ENTER, 0, 100 },
+			{ EXIT, A, 110, 120 },
 		},
-		.want = { { 1, 10, 160, 10, { 101, 20, 3 } } },
-	}, {
-		.name = "preempted while blocked is blocked",
-		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_BLOCKED, 20 },
-			{ BEGIN, EXIT_STATS_PREEMPTED, 30 }, { END, EXIT_STATS_PREEMPTED, 50 },
-			{ END, EXIT_STATS_BLOCKED, 60 }, { ENTER, 0, 70 },
-		},
-		.want = { { 1, 10, 60, 10, { 0, 40 } } },
+		.want = { { 2, 20, 20, 10, { 9 }, 1 }, { 1, 55, 60, 10, { 0, 0, 42 } } },
 	}, {
 		.name = "end without a beginning",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { END, EXIT_STATS_PREEMPTED, 30 },
-			{ ENTER, 0, 40 },
+			{ EXIT, A, 10, 20 }, { END, EXIT_STATS_PREEMPTED, 30 }, { ENTER, 0, 40 },
+			{ EXIT, B, 50, 60 },
 		},
-		.want = { { 1, 10, 30, 10 } },
+		.want = { { 1, 10, 30, 0 }, { 1, 10, 0, 10 } },
 	}, {
 		.name = "reset after the exit",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { RESET }, { ENTER, 0, 40 },
-			{ EXIT, 0, 50, 60 }, { ENTER, 0, 70 },
+			{ EXIT, A, 10, 20 }, { RESET }, { ENTER, 0, 40 }, { EXIT, A, 50, 60 },
+			{ ENTER, 0, 70 }, { EXIT, B, 80, 90 },
 		},
-		.want = { { 1, 10, 20, 10 } },
+		.want = { { 1, 10, 20, 0 }, { 1, 10, 0, 10 } },
 	}, {
-		.name = "reset before the exit",
+		.name = "reset while handling",
 		.events = {
-			{ ENTER, 0, 0 }, { RESET }, { EXIT, 0, 10, 20 }, { ENTER, 0, 40 },
-			{ EXIT, 0, 50, 60 }, { ENTER, 0, 70 },
+			{ EXIT, A, 10, 20 }, { ENTER, 0, 30 }, { LEAVE, A, 40 }, { RESET },
+			{ HANDLED, A, 90 }, { ENTER, 0, 95 }, { EXIT, B, 96, 97 },
 		},
-		.want = { { 2, 20, 20, 10 } },
+		.want = { { 1, 50, 55, 0 }, { 1, 1, 0, 1 } },
 	}, {
-		.name = "away time off and on after the exit",
+		.name = "off and on after the exit",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { SWITCH }, { ENTER, 0, 1000 },
-			{ EXIT, 0, 1010, 1020 }, { ENTER, 0, 1040 },
+			{ EXIT, A, 10, 20 }, { SWITCH }, { ENTER, 0, 1000 },
+			{ EXIT, A, 1010, 1020 }, { ENTER, 0, 1040 }, { EXIT, B, 1050, 1060 },
 		},
-		.want = { { 2, 20, 30, 10 } },
+		.want = { { 2, 20, 30, 0 }, { 1, 10, 0, 10 } },
 	}, {
-		.name = "VM-Entries while code is patched",
+		.name = "off and on in user space",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { PATCH }, { ENTER, 0, 30 },
-			{ EXIT, 0, 40, 50 }, { BEGIN, EXIT_STATS_USER, 60 }, { ENTER, 0, 70 },
-			{ EXIT, 0, 80, 90 }, { SWITCH }, { ENTER, 0, 100 },
-			{ EXIT, 0, 110, 120 }, { ENTER, 0, 140 },
+			{ EXIT, A, 10, 20 }, { BEGIN, EXIT_STATS_USER, 30 }, { SWITCH },
+			{ END, EXIT_STATS_USER, 900 }, { ENTER, 0, 1000 }, { EXIT, A, 1010, 1020 },
+			{ ENTER, 0, 1040 }, { EXIT, B, 1050, 1060 },
 		},
-		.want = { { 4, 40, 30, 10 } },
-	}, {
-		.name = "away time off and on in user space",
-		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_USER, 30 },
-			{ SWITCH }, { END, EXIT_STATS_USER, 900 }, { ENTER, 0, 1000 },
-			{ EXIT, 0, 1010, 1020 }, { ENTER, 0, 1040 },
-		},
-		.want = { { 2, 20, 30, 10 } },
+		.want = { { 2, 20, 30, 0 }, { 1, 10, 0, 10 } },
 	}, {
 		.name = "part whose end was not seen",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_USER, 30 },
-			{ SWITCH }, { ENTER, 0, 1000 }, { EXIT, 0, 1010, 1020 },
+			{ EXIT, A, 10, 20 }, { BEGIN, EXIT_STATS_USER, 30 }, { SWITCH },
+			{ ENTER, 0, 1000 }, { EXIT, A, 1010, 1020 },
 			{ BEGIN, EXIT_STATS_BLOCKED, 1025 }, { END, EXIT_STATS_BLOCKED, 1035 },
-			{ ENTER, 0, 1040 },
+			{ ENTER, 0, 1040 }, { EXIT, B, 1050, 1060 },
 		},
-		.want = { { 2, 20, 30, 10, { 0, 10 } } },
+		.want = { { 2, 20, 30, 0, { 0, 10 } }, { 1, 10, 0, 10 } },
 	}, {
-		.name = "another CPU after the exit",
+		.name = "the TSC goes back while handling",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { BEGIN, EXIT_STATS_PREEMPTED, 25 },
-			{ MOVE, 1 }, { END, EXIT_STATS_PREEMPTED, 35 }, { ENTER, 0, 40 },
-			{ EXIT, 1, 50, 60 }, { ENTER, 0, 70 }, { MOVE, 0 },
-			{ EXIT, 0, 80, 90 }, { ENTER, 0, 100 },
+			{ EXIT, A, 1000, 900 }, { ENTER, 0, 1100 }, { EXIT, B, 1200, 1210 },
 		},
-		.want = { { 2, 20, 50, 20, { 0, 0, 10 } }, { 1, 10, 20, 10 } },
+		.want = { { 1, 0, 100, 0, { }, 0, 1 }, { 1, 10, 0, 100 } },
 	}, {
-		.name = "another CPU while handling",
+		.name = "the TSC goes back in a part",
 		.events = {
-			{ ENTER, 0, 0 }, { BEGIN, EXIT_STATS_PREEMPTED, 15 }, { MOVE, 1 },
-			{ END, EXIT_STATS_PREEMPTED, 35 }, { EXIT, 0, 10, 40 }, { ENTER, 0, 50 },
+			{ EXIT, A, 200, 250 }, { BEGIN, EXIT_STATS_PREEMPTED, 260 },
+			{ END, EXIT_STATS_PREEMPTED, 50 }, { ENTER, 0, 60 }, { EXIT, B, 160, 170 },
 		},
-		.want = { { 1, 30, 40, 10, { 0, 0, 20 } } },
-	}, {
-		.name = "another CPU with rows from before a reset",
-		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 10, 20 }, { ENTER, 0, 30 }, { MOVE, 1 },
-			{ RESET }, { EXIT, 0, 40, 50 }, { ENTER, 0, 60 }, { EXIT, 0, 70, 80 },
-			{ MOVE, 0 }, { ENTER, 0, 90 },
-		},
-		.want = { { 2, 20, 20, 10 } },
-	}, {
-		.name = "another CPU whose TSC lags behind",
-		.events = {
-			{ ENTER, 0, 100 }, { EXIT, 0, 200, 250 },
-			{ BEGIN, EXIT_STATS_PREEMPTED, 260 }, { MOVE, 1 },
-			{ END, EXIT_STATS_PREEMPTED, 50 }, { ENTER, 0, 60 },
-			{ EXIT, 0, 160, 170 }, { ENTER, 0, 180 },
-		},
-		.want = { { 2, 60, 20, 200, { }, 1 } },
+		.want = { { 1, 50, 0, 0, { }, 0, 1 }, { 1, 10, 0, 100 } },
 	}, {
 		.name = "parts of a time that warped",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, 50, 55 }, { BEGIN, EXIT_STATS_BLOCKED, 60 },
-			{ END, EXIT_STATS_BLOCKED, 200 }, { MOVE, 1 }, { ENTER, 0, 20 },
+			{ EXIT, A, 50, 55 }, { BEGIN, EXIT_STATS_USER, 60 },
+			{ END, EXIT_STATS_USER, 200 }, { ENTER, 0, 20 }, { EXIT, B, 30, 40 },
 		},
-		.want = { { 1, 5, 0, 50, { }, 1 } },
+		.want = { { 1, 5, 0, 0, { }, 0, 1 }, { 1, 10, 0, 10 } },
 	}, {
 		.name = "long times",
 		.events = {
-			{ ENTER, 0, 0 }, { EXIT, 0, BIT_ULL(40), BIT_ULL(40) + 10 },
-			{ BEGIN, EXIT_STATS_BLOCKED, BIT_ULL(40) + 10 },
+			{ EXIT, A, 0, 1 }, { BEGIN, EXIT_STATS_BLOCKED, 1 },
 			{ END, EXIT_STATS_BLOCKED, BIT_ULL(50) }, { ENTER, 0, BIT_ULL(50) },
+			{ EXIT, B, BIT_ULL(60), BIT_ULL(60) + BIT_ULL(40) },
 		},
-		.want = { { 1, 10, BIT_ULL(50) - BIT_ULL(40), BIT_ULL(40),
-			    { 0, BIT_ULL(50) - BIT_ULL(40) - 10 } } },
+		.want = {
+			{ 1, 1, BIT_ULL(50), 0, { 0, BIT_ULL(50) - 1 } },
+			{ 1, BIT_ULL(40), 0, BIT_ULL(60) - BIT_ULL(50) },
+		},
 	},
 };
 
-static void times_desc(const struct exit_stats_times_case *t, char *desc)
+static void times_desc(const struct times_case *t, char *desc)
 {
 	strscpy(desc, t->name, KUNIT_PARAM_DESC_SIZE);
 }
 
 KUNIT_ARRAY_PARAM(times, times_cases, times_desc);
 
-/* Let the events happen.  Returns the generation that is current in the end. */
-static u32 play(struct kunit *test, struct exit_stats_test *t,
-		const struct exit_stats_times_case *param)
+/* To have its era be over is the same to a vCPU as a new one that all others see, too. */
+static void leave_era(struct kvm_vcpu *vcpu, u64 by)
 {
-	const struct kvm_vcpu_exit_stats *stats = &t->vcpu.arch.exit_stats;
-	const struct exit_stats_event *event;
-	unsigned int cpu = 0;
-	u64 term = TERM;
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(param->events); i++) {
-		event = &param->events[i];
-
-		switch (event->type) {
-		case NOTHING:
-			break;
-		case ENTER:
-			kvm_exit_stats_enter(&t->vcpu, term, event->tsc);
-			break;
-		case EXIT:
-			record_exit(t, event->what, EXIT_STATS_TERM_GEN(term),
-				    event->tsc, event->end);
-			break;
-		case BEGIN:
-			kvm_exit_stats_begin_at(&t->vcpu, event->what, event->tsc);
-			break;
-		case END:
-			kvm_exit_stats_end_at(&t->vcpu, event->what, event->tsc);
-			break;
-		case MOVE:
-			cpu = event->what;
-			kvm_exit_stats_move(&t->vcpu, t->cpus[cpu],
-					    EXIT_STATS_TERM_GEN(term));
-			break;
-		case PATCH:
-			term |= EXIT_STATS_TERM_PATCHING;
-			break;
-		case SWITCH:
-			term = (term & ~EXIT_STATS_TERM_PATCHING) + EXIT_STATS_TERM_STEP;
-			break;
-		case RESET:
-			term++;
-			break;
-		}
-
-		/* Nobody but this CPU writes its table. */
-		KUNIT_EXPECT_PTR_EQ(test, stats->cpu_table, &t->cpus[cpu][0]);
-		if (stats->cpu_row) {
-			KUNIT_EXPECT_GE(test, stats->cpu_row - t->cpus[cpu], 0);
-			KUNIT_EXPECT_LT(test, stats->cpu_row - t->cpus[cpu], NR_ROWS);
-		}
-	}
-
-	return EXIT_STATS_TERM_GEN(term);
+	vcpu->arch.exit_stats.era -= by;
 }
 
-static void check_sums(struct kunit *test, const struct kvm_exit_stat *row,
-		       const struct exit_stats_sums *want)
+static void play(struct kunit *test, const struct event *event)
 {
-	u64 parts = 0;
+	struct kvm_vcpu *vcpu = test->priv;
+
+	switch (event->type) {
+	case NOTHING:
+		break;
+	case ENTER:
+		enter_at(test, event->tsc);
+		break;
+	case EXIT:
+		exit_at(test, event->what, event->tsc, event->end);
+		break;
+	case LEAVE:
+		vcpu->arch.exit_stats.exit_tsc = event->tsc;
+		break;
+	case HANDLED:
+		exit_at(test, event->what, vcpu->arch.exit_stats.exit_tsc, event->tsc);
+		break;
+	case BEGIN:
+		kvm_exit_stats_begin_at(vcpu, event->what, event->tsc);
+		break;
+	case END:
+		kvm_exit_stats_end_at(vcpu, event->what, event->tsc);
+		break;
+	case POLL:
+		vcpu->stat.generic.halt_poll_fail_ns += event->tsc;
+		break;
+	case SWITCH:
+		leave_era(vcpu, BIT_ULL(33));
+		break;
+	case RESET:
+		leave_era(vcpu, 1);
+		break;
+	}
+}
+
+static void check_sums(struct kunit *test, const struct kvm_exit_stat *stat,
+		       const struct sums *want)
+{
 	int i;
 
-	KUNIT_EXPECT_EQ(test, row->count, want->count);
-	KUNIT_EXPECT_EQ(test, hist_sum(row->hist), want->count);
-	KUNIT_EXPECT_EQ(test, row->cycles.sum, want->cycles);
-	KUNIT_EXPECT_EQ(test, row->away.sum, want->away);
-	KUNIT_EXPECT_EQ(test, row->guest, want->guest);
-	KUNIT_EXPECT_EQ(test, row->clock_warps, want->clock_warps);
+	KUNIT_EXPECT_EQ(test, number(stat, "count"), want->count);
+	KUNIT_EXPECT_EQ(test, number(stat, "cycles_total"), want->cycles);
+	KUNIT_EXPECT_EQ(test, number(stat, "away_total"), want->away);
+	KUNIT_EXPECT_EQ(test, number(stat, "guest_cycles"), want->guest);
+	KUNIT_EXPECT_EQ(test, number(stat, "user_exits"), want->user_exits);
+	KUNIT_EXPECT_EQ(test, stat->clock_warps, want->clock_warps);
 
-	for (i = 0; i < EXIT_STATS_NR_PARTS; i++) {
-		KUNIT_EXPECT_EQ_MSG(test, row->parts[i], want->parts[i], "part %d", i);
-		parts += row->parts[i];
-	}
-
-	KUNIT_EXPECT_LE(test, parts, row->away.sum);
-	KUNIT_EXPECT_LE(test, hist_sum(row->away_hist), row->count);
-	KUNIT_EXPECT_LE(test, kvm_exit_stat_min(&row->away), row->away.max);
+	for (i = 0; i < EXIT_STATS_NR_PARTS; i++)
+		KUNIT_EXPECT_EQ_MSG(test, stat->parts[i], want->parts[i], "part %d", i);
 }
 
 static void exit_stats_times(struct kunit *test)
 {
-	const struct exit_stats_times_case *param = test->param_value;
-	struct kvm_exit_stat *sum = alloc_row(test), *copy = alloc_row(test);
-	struct exit_stats_test *t = alloc_vcpu(test);
-	u32 gen = play(test, t, param);
-	int row, cpu;
-
-	for (row = 0; row < ARRAY_SIZE(param->want); row++) {
-		kvm_exit_stat_init(sum);
-		for (cpu = 0; cpu < NR_CPUS_TEST; cpu++) {
-			if (kvm_exit_stat_read(&t->cpus[cpu][row], gen, copy))
-				kvm_exit_stat_merge(sum, copy);
-		}
-		check_sums(test, sum, &param->want[row]);
-	}
-}
-
-/* The table of the vCPU has what those of the CPUs have. */
-static void exit_stats_times_of_vcpu(struct kunit *test)
-{
-	const struct exit_stats_times_case *param = test->param_value;
-	struct kvm_exit_stat *copy = alloc_row(test);
-	struct exit_stats_test *t = alloc_vcpu(test);
-	u32 gen;
-	int row;
-
-	static_branch_inc(&kvm_exit_stats_vcpu_tables);
-	t->vcpu.arch.exit_stats.vcpu_table = t->own;
-	gen = play(test, t, param);
-	static_branch_dec(&kvm_exit_stats_vcpu_tables);
-
-	for (row = 0; row < ARRAY_SIZE(param->want); row++) {
-		if (!kvm_exit_stat_read(&t->own[row], gen, copy))
-			kvm_exit_stat_init(copy);
-		check_sums(test, copy, &param->want[row]);
-	}
-}
-
-static void exit_stats_fastpath_stamp(struct kunit *test)
-{
-	struct kvm_vcpu *vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, vcpu);
-
-	/* A stamp is good for one exit, ... */
-	vcpu->arch.exit_stats.fastpath_stamped = true;
-	vcpu->arch.exit_stats.fastpath_epoch = 3;
-	vcpu->arch.exit_stats.fastpath_tsc = 1234;
-	KUNIT_EXPECT_EQ(test, kvm_exit_stats_take_stamp(vcpu, 3), 1234);
-	KUNIT_EXPECT_FALSE(test, vcpu->arch.exit_stats.fastpath_stamped);
-
-	/* ... and void once recording was off, ... */
-	vcpu->arch.exit_stats.fastpath_stamped = true;
-	KUNIT_EXPECT_EQ(test, kvm_exit_stats_take_stamp(vcpu, 4), 0);
-	KUNIT_EXPECT_FALSE(test, vcpu->arch.exit_stats.fastpath_stamped);
-
-	/* ... or if it was taken while recording was just being started. */
-	vcpu->arch.exit_stats.fastpath_stamped = true;
-	vcpu->arch.exit_stats.fastpath_epoch = 0;
-	KUNIT_EXPECT_EQ(test, kvm_exit_stats_take_stamp(vcpu, 0), 0);
-}
-
-static struct kvm_exit_reason test_reasons[] = {
-	{ 3,			"with a blank" },
-	{ 0,			"zero" },
-	{ 75,			"last_of_vmx" },
-	{ SVM_EXIT_VMGEXIT,	"last_of_svm" },
-	{ (u32)-1,		"invalid" },
-	EXIT_STATS_UNKNOWN,
-};
-
-static const struct kvm_exit_stats_isa test_isa = {
-	.reasons	= test_reasons,
-	.nr_rows	= ARRAY_SIZE(test_reasons),
-	.code_mask	= U32_MAX,
-};
-
-/* A code with bits in it that are not the reason, as VMX has them */
-static const struct kvm_exit_stats_isa test_masked_isa = {
-	.reasons	= test_reasons,
-	.nr_rows	= ARRAY_SIZE(test_reasons),
-	.code_mask	= U16_MAX,
-};
-
-static void exit_stats_rows_of_codes(struct kunit *test)
-{
-	static const struct {
-		u32 code;
-		unsigned int row;
-	} want[] = {
-		{ 0, 1 },
-		{ 1, 5 },
-		{ 3, 0 },
-		{ 75, 2 },
-		{ 76, 5 },
-		{ SVM_EXIT_VMGEXIT - 1, 5 },
-		{ SVM_EXIT_VMGEXIT, 3 },
-		{ SVM_EXIT_VMGEXIT + 1, 5 },
-		/* EXIT_REASON_UNDEFINED of vmx.c, i.e. a VM-Entry that failed */
-		{ 0xdead, 5 },
-		{ S32_MAX, 5 },
-		{ (u32)-1, 4 },
-	};
-	u8 *rows = kunit_kzalloc(test, EXIT_STATS_CODES, GFP_KERNEL);
+	const struct times_case *param = test->param_value;
+	static const struct kvm_exit_stat none;
+	struct kvm_exit_stat *row_a, *row_b;
+	struct kvm_vcpu *vcpu = test->priv;
 	int i;
 
-	KUNIT_ASSERT_NOT_NULL(test, rows);
-	kvm_exit_stats_map_reasons(&test_isa, rows);
+	/* Rows that were emptied stay: have them be there from the beginning. */
+	exit_at(test, CODE_A, 0, 1);
+	row_a = last_row(test);
+	exit_at(test, CODE_B, 0, 1);
+	row_b = last_row(test);
+	leave_era(vcpu, 1);
+	vcpu->arch.exit_stats.part = EXIT_STATS_KVM;
 
-	for (i = 0; i < ARRAY_SIZE(want); i++)
-		KUNIT_EXPECT_EQ_MSG(test, kvm_exit_stats_row(&test_isa, rows, want[i].code),
-				    want[i].row, "code %#x", want[i].code);
+	for (i = 0; i < ARRAY_SIZE(param->events); i++)
+		play(test, &param->events[i]);
 
-	KUNIT_EXPECT_EQ(test, kvm_exit_stats_row(&test_masked_isa, rows, BIT(31) | 75), 2);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stats_row(&test_masked_isa, rows, BIT(26) | 3), 0);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stats_row(&test_masked_isa, rows, BIT(31) | 76), 5);
-	KUNIT_EXPECT_EQ(test, kvm_exit_stats_row(&test_masked_isa, rows, 0xdead), 5);
-
-	KUNIT_EXPECT_STREQ(test, test_reasons[0].name, "with_a_blank");
-	KUNIT_EXPECT_STREQ(test, test_reasons[5].name, "UNKNOWN");
+	check_sums(test, row_a, &param->want[0]);
+	check_sums(test, param->want[1].count ? row_b : &none, &param->want[1]);
 }
 
-static struct kvm_exit_reason vmx_reasons[] = { VMX_EXIT_REASONS, EXIT_STATS_UNKNOWN };
-static struct kvm_exit_reason svm_reasons[] = { SVM_EXIT_REASONS, EXIT_STATS_UNKNOWN };
+/* KVM measures polling, and a part of it is no longer than the whole. */
+static void exit_stats_polled(struct kunit *test)
+{
+	static const struct event events[] = {
+		{ EXIT, A, 0, 10 }, { BEGIN, EXIT_STATS_BLOCKED, 20 }, { POLL, 0, 2 },
+		{ END, EXIT_STATS_BLOCKED, BIT_ULL(20) },
+		{ BEGIN, EXIT_STATS_BLOCKED, BIT_ULL(20) }, { POLL, 0, NSEC_PER_SEC },
+		{ END, EXIT_STATS_BLOCKED, BIT_ULL(20) + 50 },
+		{ ENTER, 0, BIT_ULL(21) }, { EXIT, B, BIT_ULL(22), BIT_ULL(22) },
+	};
+	u64 cycles_of_2_ns = mul_u64_u32_div(2, tsc_khz, NSEC_PER_MSEC);
+	struct kvm_vcpu *vcpu = test->priv;
+	int i;
 
-/* Every name must be able to be a directory, and every row to have an index. */
-static void check_names(struct kunit *test, struct kvm_exit_reason *reasons,
+	for (i = 0; i < ARRAY_SIZE(events); i++)
+		play(test, &events[i]);
+
+	KUNIT_EXPECT_EQ(test, vcpu->arch.exit_stats.rows[0]->polled, cycles_of_2_ns + 50);
+	KUNIT_EXPECT_EQ(test, vcpu->arch.exit_stats.rows[0]->parts[EXIT_STATS_BLOCKED],
+			BIT_ULL(20) - 20 + 50);
+}
+
+static void exit_stats_merge(struct kunit *test)
+{
+	struct kvm_exit_stat *sum = kunit_kzalloc(test, sizeof(*sum), GFP_KERNEL);
+	struct kvm_exit_stat *none = kunit_kzalloc(test, sizeof(*none), GFP_KERNEL);
+	struct kvm_exit_stat *a, *b;
+
+	KUNIT_ASSERT_NOT_NULL(test, sum);
+	KUNIT_ASSERT_NOT_NULL(test, none);
+
+	exit_at(test, CODE_A, 0, 100);
+	a = last_row(test);
+	exit_at(test, CODE_A, 0, 200);
+	exit_at(test, CODE_B, 0, 50);
+	b = last_row(test);
+	exit_at(test, CODE_B, 9, 8);
+	exit_at(test, CODE_NONE, 0, 150);
+
+	kvm_exit_stat_merge(sum, none);
+	KUNIT_EXPECT_EQ(test, memcmp(sum, none, sizeof(*sum)), 0);
+	kvm_exit_stat_merge(sum, a);
+	KUNIT_EXPECT_EQ(test, sum->cycles.min, 100);
+	kvm_exit_stat_merge(sum, none);
+	KUNIT_EXPECT_EQ(test, sum->cycles.min, 100);
+	kvm_exit_stat_merge(sum, last_row(test));
+	KUNIT_EXPECT_EQ(test, sum->cycles.min, 100);
+	kvm_exit_stat_merge(sum, b);
+
+	KUNIT_EXPECT_EQ(test, number(sum, "count"), 5);
+	KUNIT_EXPECT_EQ(test, sum->cycles.sum, 500);
+	KUNIT_EXPECT_EQ(test, sum->cycles.min, 0);
+	KUNIT_EXPECT_EQ(test, sum->cycles.max, 200);
+	KUNIT_EXPECT_EQ(test, sum->cycles.hist[0], 1);
+	KUNIT_EXPECT_EQ(test, sum->cycles.hist[6], 1);
+	KUNIT_EXPECT_EQ(test, sum->cycles.hist[7], 1);
+	KUNIT_EXPECT_EQ(test, sum->cycles.hist[8], 2);
+	KUNIT_EXPECT_EQ(test, sum->clock_warps, 1);
+}
+
+/* A host of 1000 vCPUs that are idle for a century: sums stop, and shares make sense. */
+static void exit_stats_century(struct kunit *test)
+{
+	const u64 century = 100ull * 365 * 24 * 3600 * 3000000000ull;
+	struct kvm_exit_stat *halt = kunit_kzalloc(test, sizeof(*halt), GFP_KERNEL);
+	struct kvm_exit_stat *other = kunit_kzalloc(test, sizeof(*other), GFP_KERNEL);
+	struct kvm_exit_stat *total = kunit_kzalloc(test, sizeof(*total), GFP_KERNEL);
+	struct kvm_exit_stat *vcpu = kunit_kzalloc(test, sizeof(*vcpu), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_TRUE(test, halt && other && total && vcpu);
+
+	/* One vCPU */
+	vcpu->away.sum = century / 10 * 9;
+	vcpu->away.max = BIT_ULL(40);
+	vcpu->away.hist[31] = 1;
+	vcpu->parts[EXIT_STATS_BLOCKED] = vcpu->away.sum;
+	vcpu->guest = century / 10;
+	kvm_exit_stat_merge(total, vcpu);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_tax(vcpu, total), 9000);
+
+	for (i = 0; i < 1000; i++)
+		kvm_exit_stat_merge(halt, vcpu);
+	KUNIT_EXPECT_EQ(test, halt->away.sum, U64_MAX);
+	KUNIT_EXPECT_EQ(test, halt->parts[EXIT_STATS_BLOCKED], U64_MAX);
+	KUNIT_EXPECT_EQ(test, halt->guest, U64_MAX);
+	KUNIT_EXPECT_EQ(test, halt->away.hist[31], 1000);
+
+	other->away.sum = BIT_ULL(62);
+	memset(total, 0, sizeof(*total));
+	kvm_exit_stat_merge(total, halt);
+	kvm_exit_stat_merge(total, other);
+	KUNIT_EXPECT_EQ(test, total->away.sum, U64_MAX);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_tax(halt, total), 5000);
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_tax(other, total), 1250);
+	memset(total, 0, sizeof(*total));
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_tax(total, total), 0);
+}
+
+/* All numbers and buckets at their longest have room in a line. */
+static void exit_stats_longest_line(struct kunit *test)
+{
+	struct kvm_exit_stat *stat = kunit_kzalloc(test, sizeof(*stat), GFP_KERNEL);
+	char *buf = kunit_kzalloc(test, 2 * EXIT_STATS_LINE_SIZE, GFP_KERNEL);
+	size_t len;
+
+	KUNIT_ASSERT_NOT_NULL(test, stat);
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+
+	len = kvm_exit_stat_print(stat, buf, EXIT_STATS_LINE_SIZE);
+	KUNIT_EXPECT_STREQ(test, buf + len - strlen(" 0  -  -\n"), " 0  -  -\n");
+
+	memset(stat, 0xff, sizeof(*stat));
+	len = kvm_exit_stat_print(stat, buf, 2 * EXIT_STATS_LINE_SIZE);
+	KUNIT_EXPECT_EQ(test, buf[len - 1], '\n');
+	KUNIT_EXPECT_LT(test, len, EXIT_STATS_LINE_SIZE);
+}
+
+static const struct kvm_exit_reason vmx_reasons[] = { VMX_EXIT_REASONS, EXIT_STATS_UNKNOWN };
+static const struct kvm_exit_reason svm_reasons[] = { SVM_EXIT_REASONS, EXIT_STATS_UNKNOWN };
+
+/* Every name must be able to be a directory, but for its blanks, and every row be found. */
+static void check_names(struct kunit *test, const struct kvm_exit_reason *reasons,
 			unsigned int nr_rows)
 {
-	const struct kvm_exit_stats_isa isa = {
-		.reasons	= reasons,
-		.nr_rows	= nr_rows,
-		.code_mask	= U32_MAX,
-	};
-	u8 *rows = kunit_kzalloc(test, EXIT_STATS_CODES, GFP_KERNEL);
 	unsigned int i, j;
 
-	KUNIT_ASSERT_NOT_NULL(test, rows);
-	KUNIT_ASSERT_LE(test, nr_rows, U8_MAX + 1);
-	kvm_exit_stats_map_reasons(&isa, rows);
+	KUNIT_ASSERT_LE(test, nr_rows, KVM_EXIT_STATS_MAX_ROWS);
 
 	for (i = 0; i < nr_rows; i++) {
 		const char *name = reasons[i].name;
-		size_t len = strnlen(name, sizeof(reasons[i].name));
 
-		KUNIT_EXPECT_GT(test, len, 0);
-		KUNIT_ASSERT_LT_MSG(test, len, sizeof(reasons[i].name),
-				    "row %u has no end", i);
-		KUNIT_EXPECT_NULL_MSG(test, strpbrk(name, " /.\n"), "%s is no word", name);
-		for (j = 0; j < i; j++)
+		KUNIT_ASSERT_LT_MSG(test, strnlen(name, sizeof(reasons[i].name)),
+				    sizeof(reasons[i].name), "row %u has no end", i);
+		KUNIT_EXPECT_GT(test, strlen(name), 0);
+		KUNIT_EXPECT_NULL_MSG(test, strpbrk(name, "/.\n"), "%s is no word", name);
+		for (j = 0; j < i; j++) {
 			KUNIT_EXPECT_STRNEQ(test, name, reasons[j].name);
-
-		KUNIT_EXPECT_EQ_MSG(test, kvm_exit_stats_row(&isa, rows, reasons[i].code),
-				    i == nr_rows - 1 ? kvm_exit_stats_row(&isa, rows, 0) : i,
-				    "%s", name);
+			if (i < nr_rows - 1)
+				KUNIT_EXPECT_NE(test, reasons[i].code, reasons[j].code);
+		}
 	}
 }
 
-static void exit_stats_names_vmx(struct kunit *test)
+static void exit_stats_names(struct kunit *test)
 {
 	check_names(test, vmx_reasons, ARRAY_SIZE(vmx_reasons));
-}
-
-static void exit_stats_names_svm(struct kunit *test)
-{
 	check_names(test, svm_reasons, ARRAY_SIZE(svm_reasons));
 }
 
 static struct kunit_case exit_stats_cases[] = {
-	KUNIT_CASE_PARAM(exit_stats_record_bucket, bucket_gen_params),
-	KUNIT_CASE_PARAM(exit_stats_slow_is_the_same, bucket_gen_params),
-	KUNIT_CASE(exit_stats_record_several),
-	KUNIT_CASE(exit_stats_nothing),
-	KUNIT_CASE(exit_stats_clock_warp),
-	KUNIT_CASE(exit_stats_new_generation),
-	KUNIT_CASE(exit_stats_merge_rows),
-	KUNIT_CASE(exit_stats_merge_empty),
-	KUNIT_CASE_PARAM(exit_stats_times, times_gen_params),
-	KUNIT_CASE_PARAM(exit_stats_times_of_vcpu, times_gen_params),
-	KUNIT_CASE(exit_stats_fastpath_stamp),
+	KUNIT_CASE_PARAM(exit_stats_buckets, bucket_gen_params),
+	KUNIT_CASE(exit_stats_extremes),
+	KUNIT_CASE(exit_stats_no_row_with_irqs_off),
 	KUNIT_CASE(exit_stats_rows_of_codes),
-	KUNIT_CASE(exit_stats_names_vmx),
-	KUNIT_CASE(exit_stats_names_svm),
+	KUNIT_CASE_PARAM(exit_stats_times, times_gen_params),
+	KUNIT_CASE(exit_stats_polled),
+	KUNIT_CASE(exit_stats_merge),
+	KUNIT_CASE(exit_stats_century),
+	KUNIT_CASE(exit_stats_longest_line),
+	KUNIT_CASE(exit_stats_names),
 	{}
 };
 
 static struct kunit_suite exit_stats_suite = {
 	.name = "kvm_exit_stats",
+	.init = exit_stats_test_init,
+	.exit = exit_stats_test_exit,
 	.test_cases = exit_stats_cases,
 };
 
