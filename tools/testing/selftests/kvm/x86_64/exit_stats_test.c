@@ -27,6 +27,7 @@
 #define MAX_REASONS	256
 
 #define NR_ICR		40
+#define NR_READS	20
 #define NOBODY		65534
 
 /* The files, the same list for existence, modes and access. */
@@ -37,8 +38,6 @@ struct stats_file {
 
 static const struct stats_file root_files[] = {
 	{ "enabled",		0644 },
-	{ "away",		0644 },
-	{ "per_vcpu",		0644 },
 	{ "interval",		0644 },
 	{ "reset",		0200 },
 	{ "dump",		0200 },
@@ -48,6 +47,7 @@ static const struct stats_file root_files[] = {
 	{ "total_cycles",	0400 },
 	{ "guest_cycles",	0400 },
 	{ "clock_warps",	0400 },
+	{ "dropped",		0400 },
 };
 
 static const struct stats_file reason_files[] = {
@@ -65,7 +65,11 @@ static const struct stats_file reason_files[] = {
 	{ "away_hist",		0400 },
 	{ "away_user",		0400 },
 	{ "away_blocked",	0400 },
+	{ "away_polled",	0400 },
 	{ "away_preempted",	0400 },
+	{ "user_exits",		0400 },
+	{ "guest_cycles",	0400 },
+	{ "stat",		0400 },
 };
 
 /* Writes that a fastpath handler takes: IPIs to nobody */
@@ -88,8 +92,6 @@ FIXTURE_SETUP(exit_stats)
 {
 	self->interval = exit_stats_number("interval");
 	exit_stats_set("enabled", "1");
-	exit_stats_set("away", "1");
-	exit_stats_set("per_vcpu", "1");
 	exit_stats_set("interval", "0");
 	exit_stats_set("reset", "1");
 }
@@ -97,8 +99,6 @@ FIXTURE_SETUP(exit_stats)
 FIXTURE_TEARDOWN(exit_stats)
 {
 	exit_stats_set("enabled", "1");
-	exit_stats_set("away", "1");
-	exit_stats_set("per_vcpu", "1");
 	exit_stats_set_number("interval", self->interval);
 }
 
@@ -114,25 +114,33 @@ static void check_mode(const char *name, mode_t mode)
 		    st.st_mode, st.st_uid);
 }
 
+static void check_nr_files(const char *dir, int n)
+{
+	struct dirent *entry;
+	DIR *stream;
+
+	stream = opendir(dir);
+	TEST_ASSERT(stream, "Opening '%s': %s", dir, strerror(errno));
+	while ((entry = readdir(stream)))
+		n -= entry->d_type == DT_REG;
+	closedir(stream);
+	TEST_ASSERT(!n, "'%s' has %d files less than it should", dir, n);
+}
+
 static void check_reason_modes(const char *reason, void *data)
 {
-	bool unknown = !strcmp(reason, "UNKNOWN");
 	char name[PATH_MAX];
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(reason_files); i++) {
 		snprintf(name, sizeof(name), "reasons/%s/%s", reason,
 			 reason_files[i].name);
-
-		if (unknown && !strcmp(reason_files[i].name, "reason")) {
-			TEST_ASSERT(!access(EXIT_STATS_ROOT "/reasons/UNKNOWN", F_OK) &&
-				    access(EXIT_STATS_ROOT "/reasons/UNKNOWN/reason", F_OK),
-				    "UNKNOWN has a reason");
-			*(bool *)data = true;
-			continue;
-		}
 		check_mode(name, reason_files[i].mode);
 	}
+	snprintf(name, sizeof(name), EXIT_STATS_ROOT "/reasons/%s", reason);
+	check_nr_files(name, ARRAY_SIZE(reason_files));
+
+	*(bool *)data |= !strcmp(reason, "UNKNOWN");
 }
 
 TEST_F(exit_stats, files_and_modes)
@@ -143,6 +151,8 @@ TEST_F(exit_stats, files_and_modes)
 	for (i = 0; i < ARRAY_SIZE(root_files); i++)
 		check_mode(root_files[i].name, root_files[i].mode);
 
+	check_nr_files(EXIT_STATS_ROOT, ARRAY_SIZE(root_files));
+
 	n = exit_stats_walk_reasons(check_reason_modes, &has_unknown);
 	TEST_ASSERT(n > 50 && n < MAX_REASONS, "%d reasons", n);
 	TEST_ASSERT(has_unknown, "No reason UNKNOWN");
@@ -151,6 +161,35 @@ TEST_F(exit_stats, files_and_modes)
 	TEST_ASSERT_EQ(exit_stats_reason_number(exit_stats_is_vmx() ? "CPUID" : "cpuid", "reason"),
 		       exit_stats_is_vmx() ? 10 : 0x72);
 	TEST_ASSERT(exit_stats_number("tsc_khz") > 0, "No TSC frequency");
+}
+
+static void check_parameter(const char *name, mode_t mode, const char *val)
+{
+	char path[PATH_MAX], buf[32] = {};
+	struct stat st;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/module/kvm/parameters/%s", name);
+	fd = open(path, O_RDONLY);
+	TEST_ASSERT(fd >= 0 && !fstat(fd, &st) && read(fd, buf, sizeof(buf) - 1) > 0, "'%s': %s",
+		    path, strerror(errno));
+	close(fd);
+	buf[strcspn(buf, "\n")] = '\0';
+
+	TEST_ASSERT((st.st_mode & 07777) == mode, "'%s' has mode %o", path, st.st_mode);
+	TEST_ASSERT(!strcmp(buf, val), "'%s' is '%s', not '%s'", path, buf, val);
+}
+
+/* The module's parameters show what was set, and are not to be set themselves. */
+TEST_F(exit_stats, parameters)
+{
+	check_parameter("exit_stats", 0444, "Y");
+	exit_stats_set("enabled", "0");
+	check_parameter("exit_stats", 0444, "N");
+
+	check_parameter("exit_stats_interval", 0444, "0");
+	exit_stats_set("interval", "123");
+	check_parameter("exit_stats_interval", 0444, "123");
 }
 
 /* Count the summaries in the log since @fd was opened, folded ones included. */
@@ -187,10 +226,34 @@ static int open_log(void)
 	return fd;
 }
 
+/*
+ * Wait for the log to have @want summaries since @fd was opened, of which @n are counted
+ * already.  A task of the kernel's prints them, some time after they fell due, and the
+ * next one tells how many were folded into it: have one printed on demand.
+ */
+static void check_summaries(int fd, uint64_t n, uint64_t want)
+{
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		if (n >= want)
+			break;
+		exit_stats_set("dump", "1");
+		n += count_summaries(fd) - 1;
+		usleep(20000);
+	}
+
+	/* Nothing may come after that. */
+	usleep(100000);
+	exit_stats_set("dump", "1");
+	n += count_summaries(fd) - 1;
+	TEST_ASSERT_EQ(n, want);
+}
+
 TEST_F(exit_stats, bad_input)
 {
 	static const char * const writable[] = {
-		"enabled", "away", "per_vcpu", "interval", "reset", "dump"
+		"enabled", "interval", "reset", "dump"
 	};
 	static const struct {
 		const char *val;
@@ -261,8 +324,6 @@ TEST_F(exit_stats, bad_input)
 	TEST_ASSERT_EQ(exit_stats_write("dump", "0", 1), -EINVAL);
 
 	TEST_ASSERT_EQ(exit_stats_number("enabled"), 1);
-	TEST_ASSERT_EQ(exit_stats_number("away"), 1);
-	TEST_ASSERT_EQ(exit_stats_number("per_vcpu"), 1);
 	TEST_ASSERT_EQ(exit_stats_number("interval"), 1000000);
 	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exits);
 	TEST_ASSERT_EQ(count_summaries(log), 0);
@@ -391,28 +452,19 @@ TEST_F(exit_stats, survives_the_vm)
 	exit_stats_check_laws();
 }
 
-TEST_F(exit_stats, switches_under_load)
+TEST_F(exit_stats, switch_under_load)
 {
 	const char *reason = exit_stats_is_vmx() ? exit_stats_wrmsr.vmx : exit_stats_wrmsr.svm;
-	static const char * const switches[] = { "enabled", "away" };
 	const unsigned int pause_ms = 300;
 	uint64_t pause = exit_stats_number("tsc_khz") * pause_ms, passed;
 	struct exit_stats_load load;
-	struct kvm_vcpu *vcpu;
 	int i;
 
-	/* Without a table, for that of another vCPU to be the first one, and the last. */
-	exit_stats_set("per_vcpu", "0");
 	exit_stats_start_load(&load);
 	for (i = 0; i < 60; i++) {
-		exit_stats_set(switches[i % 2], i % 4 < 2 ? "0" : "1");
+		exit_stats_set("enabled", i % 2 ? "1" : "0");
 		if (i % 10 == 0)
 			exit_stats_set("reset", "1");
-		if (i % 10 == 5) {
-			exit_stats_set("per_vcpu", "1");
-			kvm_vm_free(exit_stats_create_vm(&vcpu, exit_stats_guest));
-			exit_stats_set("per_vcpu", "0");
-		}
 		usleep(2000);
 	}
 
@@ -423,9 +475,9 @@ TEST_F(exit_stats, switches_under_load)
 	exit_stats_set("reset", "1");
 	passed = rdtsc();
 	for (i = 0; i < 4; i++) {
-		exit_stats_set(switches[i % 2], "0");
+		exit_stats_set("enabled", "0");
 		usleep(pause_ms * 1000);
-		exit_stats_set(switches[i % 2], "1");
+		exit_stats_set("enabled", "1");
 		usleep(10000);
 	}
 	exit_stats_stop_load(&load, 1);
@@ -436,8 +488,9 @@ TEST_F(exit_stats, switches_under_load)
 	TEST_ASSERT(exit_stats_reason_number(reason, "cycles_max") < pause,
 		    "An exit that took %lu cycles, as long as the pause",
 		    exit_stats_reason_number(reason, "cycles_max"));
-	TEST_ASSERT(exit_stats_max("away_max") < pause,
-		    "Away for %lu cycles, as long as the pause", exit_stats_max("away_max"));
+	TEST_ASSERT(exit_stats_max(EXIT_STATS_AWAY_MAX) < pause,
+		    "Away for %lu cycles, as long as the pause",
+		    exit_stats_max(EXIT_STATS_AWAY_MAX));
 	TEST_ASSERT(exit_stats_known_time() + 4 * (pause / 10 * 9) < passed,
 		    "%lu cycles in the guest or away, of %lu that passed with 4 pauses of %lu",
 		    exit_stats_known_time(), passed, pause);
@@ -465,47 +518,77 @@ TEST_F(exit_stats, reset_under_load)
 	exit_stats_check_laws();
 }
 
-static void set_cpu_online(int cpu, const char *online)
-{
-	char path[PATH_MAX];
-	int fd;
+static bool stop_churn;
 
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	fd = open(path, O_WRONLY);
-	TEST_ASSERT(fd >= 0 && write(fd, online, 1) == 1, "'%s' to '%s': %s",
-		    online, path, strerror(errno));
-	close(fd);
-}
-
-/* The numbers of all CPUs add up, and those of a CPU that goes offline stay. */
-TEST_F(exit_stats, all_cpus)
+/* VMs that come, run and go, until the end of the test */
+static void *churn_thread(void *exits)
 {
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
-	int last = get_nprocs() - 1;
 
-	if (!last)
-		SKIP(return, "Needs two CPUs");
+	do {
+		vm = exit_stats_create_vm(&vcpu, exit_stats_guest);
+		while (exit_stats_run_to_sync(vcpu))
+			;
+		*(uint64_t *)exits += exit_stats_vcpu_exits(vcpu);
+		kvm_vm_free(vm);
+	} while (!READ_ONCE(stop_churn));
 
-	vm = exit_stats_create_vm(&vcpu, exit_stats_guest);
-	exit_stats_pin_to_cpu(last);
-	exit_stats_run_to_sync(vcpu);
-	exit_stats_run_to_sync(vcpu);
-	exit_stats_pin_to_cpu(0);
-	while (exit_stats_run_to_sync(vcpu))
-		;
-	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exit_stats_vcpu_exits(vcpu));
-	TEST_ASSERT(exit_stats_count(&exit_stats_cpuid) >= EXIT_STATS_NR_CPUID, "No CPUID exits");
+	return NULL;
+}
 
-	set_cpu_online(last, "0");
-	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exit_stats_vcpu_exits(vcpu));
+static void check_stat(const char *reason, void *data)
+{
+	struct exit_stats_row row;
+
+	exit_stats_read_row(reason, &row);
+	exit_stats_check_row(reason, &row);
+	*(uint64_t *)data += row.number[EXIT_STATS_COUNT];
+}
+
+/* Whatever a reader sees adds up, and never falls. */
+static uint64_t check_not_less(const char *what, uint64_t exits, uint64_t before)
+{
+	TEST_ASSERT(exits >= before, "%lu exits in %s, after %lu", exits, what, before);
+
+	return exits;
+}
+
+TEST_F(exit_stats, readers_while_vcpus_come_and_go)
+{
+	int i, j, n = get_nprocs() < 2 ? get_nprocs() : 2;
+	uint64_t exits[2] = {}, seen = 0, in_stats;
+	struct exit_stats_row total;
+	pthread_t threads[2];
+	char *table;
+
+	WRITE_ONCE(stop_churn, false);
+	for (i = 0; i < n; i++)
+		pthread_create(&threads[i], NULL, churn_thread, &exits[i]);
+
+	for (i = 0; i < NR_READS; i++) {
+		for (j = 0; j < 10; j++)
+			seen = check_not_less("total_exits", exit_stats_number("total_exits"),
+					      seen);
+
+		in_stats = 0;
+		exit_stats_walk_reasons(check_stat, &in_stats);
+		seen = check_not_less("stat", in_stats, seen);
+
+		if (!exit_stats_has_tables())
+			continue;
+		table = exit_stats_read_table("kvm_exit_stats");
+		exit_stats_table_row(table, "TOTAL", &total);
+		exit_stats_check_row("TOTAL", &total);
+		seen = check_not_less("the table", total.number[EXIT_STATS_COUNT], seen);
+		free(table);
+	}
+
+	WRITE_ONCE(stop_churn, true);
+	for (i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exits[0] + exits[1]);
 	exit_stats_check_laws();
-
-	exit_stats_set("reset", "1");
-	TEST_ASSERT_EQ(exit_stats_number("total_exits"), 0);
-	set_cpu_online(last, "1");
-	TEST_ASSERT_EQ(exit_stats_number("total_exits"), 0);
-	kvm_vm_free(vm);
 }
 
 TEST_F(exit_stats, summaries)
@@ -517,9 +600,10 @@ TEST_F(exit_stats, summaries)
 	exit_stats_set("interval", "7");
 	while (exit_stats_run_to_sync(vcpu))
 		;
-	TEST_ASSERT_EQ(count_summaries(fd), exit_stats_vcpu_exits(vcpu) / 7);
+	check_summaries(fd, 0, exit_stats_vcpu_exits(vcpu) / 7);
 	kvm_vm_free(vm);
 
+	/* One on demand does not wait for anything. */
 	exit_stats_set("dump", "1");
 	TEST_ASSERT_EQ(count_summaries(fd), 1);
 
@@ -542,9 +626,7 @@ TEST_F(exit_stats, summaries_of_fastpath_exits)
 	exit_stats_set("interval", "1");
 	while (exit_stats_run_to_sync(vcpu))
 		;
-	exit_stats_set("interval", "0");
-	exit_stats_set("dump", "1");
-	TEST_ASSERT_EQ(count_summaries(fd), exit_stats_vcpu_exits(vcpu) + 1);
+	check_summaries(fd, 0, exit_stats_vcpu_exits(vcpu));
 	kvm_vm_free(vm);
 	close(fd);
 }
@@ -572,11 +654,7 @@ TEST_F(exit_stats, interval_under_load)
 
 	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exits);
 	exit_stats_check_laws();
-
-	/* The dump is one more, and tells of what was folded last. */
-	exit_stats_set("dump", "1");
-	summaries += count_summaries(fd);
-	TEST_ASSERT_EQ(summaries, exits / interval + 1);
+	check_summaries(fd, summaries, exits / interval);
 	close(fd);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Test where /sys/kernel/kvm_exit_stats says that the time of a vCPU goes: away
- * time and its parts, and the tables of VMs and vCPUs.
+ * time and its parts, the tables of VMs and vCPUs, and what KVM_GET_STATS_FD has.
  *
  * The statistics are system-wide, i.e. no other VM may run beside this test.
  */
@@ -18,6 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <asm/svm.h>
+#include <asm/vmx.h>
+
 #include "apic.h"
 #include "exit_stats.h"
 #include "kvm_util.h"
@@ -32,6 +35,12 @@
 #define NR_ROUNDS	6
 #define ROUND_MS	20
 #define NR_VCPUS	2
+#define NR_VMS		3
+#define NR_LOOPS	2000
+#define NR_MEMSLOTS	20
+
+/* In KVM's rows of the stats fd */
+#define MAX_ROWS	112
 
 /* ROUND_MS: KVM's APIC bus ticks each nanosecond, and the timer divides by 2. */
 #define ROUND_TICKS	(ROUND_MS * 1000000 / 2)
@@ -48,8 +57,6 @@ FIXTURE_SETUP(exit_stats_times)
 	self->interval = exit_stats_number("interval");
 	self->ms = exit_stats_number("tsc_khz");
 	exit_stats_set("enabled", "1");
-	exit_stats_set("away", "1");
-	exit_stats_set("per_vcpu", "1");
 	exit_stats_set("interval", "0");
 	exit_stats_set("reset", "1");
 }
@@ -57,8 +64,6 @@ FIXTURE_SETUP(exit_stats_times)
 FIXTURE_TEARDOWN(exit_stats_times)
 {
 	exit_stats_set("enabled", "1");
-	exit_stats_set("away", "1");
-	exit_stats_set("per_vcpu", "1");
 	exit_stats_set_number("interval", self->interval);
 }
 
@@ -67,7 +72,7 @@ static uint64_t number_of(const struct exit_stats_reason *reason, const char *fi
 	return exit_stats_reason_number(exit_stats_is_vmx() ? reason->vmx : reason->svm, file);
 }
 
-/* All of the time between the first and the last VM-Entry is known, and no more. */
+/* All of the time between the first and the last VM-Exit is known, and no more. */
 static void check_closure(const struct exit_stats_life *life)
 {
 	uint64_t known = exit_stats_known_time();
@@ -116,7 +121,9 @@ TEST_F(exit_stats_times, user)
 	TEST_ASSERT(user >= AT_LEAST(NR_ROUNDS * ROUND_MS * self->ms) && user < passed,
 		    "%lu cycles in user space, slept for %lu of %lu", user,
 		    NR_ROUNDS * ROUND_MS * self->ms, passed);
-	TEST_ASSERT_EQ(exit_stats_sum("away_blocked"), 0);
+	TEST_ASSERT_EQ(number_of(&exit_stats_pio, "user_exits"), NR_ROUNDS);
+	TEST_ASSERT_EQ(exit_stats_sum(EXIT_STATS_USER_EXITS), NR_ROUNDS);
+	TEST_ASSERT_EQ(exit_stats_sum(EXIT_STATS_AWAY_BLOCKED), 0);
 	check_not_twice(passed);
 	exit_stats_check_laws();
 	kvm_vm_free(vm);
@@ -140,10 +147,12 @@ static void guest_blocked(void)
 
 TEST_F(exit_stats_times, blocked)
 {
-	uint64_t start, passed, blocked;
+	uint64_t start, passed, blocked, polled, success_ns, fail_ns;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm = exit_stats_create_vm(&vcpu, guest_blocked);
 
+	/* Much longer than a round, for KVM to poll for longer and longer */
+	vm_enable_cap(vm, KVM_CAP_HALT_POLL, 1000000000);
 	start = rdtsc();
 	TEST_ASSERT(!exit_stats_run_to_sync(vcpu), "A sync that is not there");
 	passed = rdtsc() - start;
@@ -153,8 +162,17 @@ TEST_F(exit_stats_times, blocked)
 	TEST_ASSERT(blocked >= AT_LEAST((NR_ROUNDS - 1) * ROUND_MS * self->ms) && blocked < passed,
 		    "%lu cycles blocked, the timer gave %lu of %lu", blocked,
 		    NR_ROUNDS * ROUND_MS * self->ms, passed);
-	TEST_ASSERT_EQ(exit_stats_sum("away_blocked"), blocked);
+	TEST_ASSERT_EQ(exit_stats_sum(EXIT_STATS_AWAY_BLOCKED), blocked);
 	TEST_ASSERT_EQ(number_of(&exit_stats_hlt, "away_user"), 0);
+
+	/* Each round is rounded down. */
+	exit_stats_vcpu_stat(vcpu, "halt_poll_success_ns", &success_ns, 1);
+	exit_stats_vcpu_stat(vcpu, "halt_poll_fail_ns", &fail_ns, 1);
+	polled = (success_ns + fail_ns) * self->ms / 1000000;
+	TEST_ASSERT(polled && number_of(&exit_stats_hlt, "away_polled") <= polled &&
+		    number_of(&exit_stats_hlt, "away_polled") + NR_ROUNDS >= polled,
+		    "%lu cycles polled, according to KVM %lu",
+		    number_of(&exit_stats_hlt, "away_polled"), polled);
 	check_not_twice(passed);
 	exit_stats_check_laws();
 	kvm_vm_free(vm);
@@ -210,10 +228,10 @@ TEST_F(exit_stats_times, preempted)
 	WRITE_ONCE(stop_competitor, true);
 	pthread_join(competitor, NULL);
 
-	preempted = exit_stats_sum("away_preempted");
+	preempted = exit_stats_sum(EXIT_STATS_AWAY_PREEMPTED);
 	TEST_ASSERT(preempted > passed / 5 && preempted < passed,
 		    "%lu cycles preempted, of %lu that passed", preempted, passed);
-	TEST_ASSERT_EQ(exit_stats_sum("away_blocked"), 0);
+	TEST_ASSERT_EQ(exit_stats_sum(EXIT_STATS_AWAY_BLOCKED), 0);
 	check_not_twice(passed);
 	exit_stats_check_laws();
 	kvm_vm_free(vm);
@@ -252,16 +270,15 @@ TEST_F(exit_stats_times, closure)
 	life.after_last = rdtsc();
 	check_closure(&life);
 
-	/* All exits but the last one, which no VM-Entry followed */
-	TEST_ASSERT_EQ(exit_stats_sum_hist("away_hist"), exit_stats_number("total_exits") - 1);
+	/* All exits but the last one, which no other one has closed */
+	TEST_ASSERT_EQ(exit_stats_nr_away(), exit_stats_number("total_exits") - 1);
 	exit_stats_check_laws();
 	kvm_vm_free(vm);
 }
 
 /*
  * What was away during a reset does not count, and what came after it does: of each
- * vCPU all but the last exit.  There are two for the row of the one that is away to
- * be in use again when it comes back.
+ * vCPU all but the last exit.
  */
 TEST_F(exit_stats_times, reset)
 {
@@ -285,55 +302,34 @@ TEST_F(exit_stats_times, reset)
 		exit_stats_run_to_sync(vcpus[i]);
 	passed = rdtsc() - start;
 
-	TEST_ASSERT_EQ(exit_stats_sum_hist("away_hist"), exit_stats_number("total_exits") - 2);
+	TEST_ASSERT_EQ(exit_stats_nr_away(), exit_stats_number("total_exits") - 2);
 	check_not_twice(passed);
 	exit_stats_check_laws();
 	for (i = 0; i < 2; i++)
 		kvm_vm_free(vms[i]);
 }
 
-TEST_F(exit_stats_times, away_off)
-{
-	struct kvm_vcpu *vcpu;
-	struct kvm_vm *vm;
-
-	exit_stats_set("away", "0");
-	TEST_ASSERT_EQ(exit_stats_number("away"), 0);
-	vm = exit_stats_create_vm(&vcpu, guest_mixed);
-	while (exit_stats_run_to_sync(vcpu))
-		;
-	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exit_stats_vcpu_exits(vcpu));
-	TEST_ASSERT_EQ(exit_stats_sum_hist("away_hist"), 0);
-	TEST_ASSERT_EQ(exit_stats_number("guest_cycles"), 0);
-	exit_stats_check_laws();
-	kvm_vm_free(vm);
-}
-
 /* What was stamped before the switch was off is void when it is on again. */
-TEST_F(exit_stats_times, away_off_and_on)
+TEST_F(exit_stats_times, off_and_on)
 {
-	static const char * const switches[] = { "away", "enabled" };
 	uint64_t start, known;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm = exit_stats_create_vm(&vcpu, guest_mixed);
-	int i;
 
 	exit_stats_run_to_sync(vcpu);
-	for (i = 0; i < ARRAY_SIZE(switches); i++) {
-		exit_stats_run_to_sync(vcpu);
-		known = exit_stats_known_time();
-		exit_stats_set(switches[i], "0");
-		exit_stats_run_to_sync(vcpu);
-		TEST_ASSERT_EQ(exit_stats_known_time(), known);
-		usleep(ROUND_MS * 1000);
-		exit_stats_set(switches[i], "1");
+	exit_stats_run_to_sync(vcpu);
+	known = exit_stats_known_time();
+	exit_stats_set("enabled", "0");
+	exit_stats_run_to_sync(vcpu);
+	TEST_ASSERT_EQ(exit_stats_known_time(), known);
+	usleep(ROUND_MS * 1000);
+	exit_stats_set("enabled", "1");
 
-		start = rdtsc();
-		exit_stats_run_to_sync(vcpu);
-		TEST_ASSERT(exit_stats_known_time() - known < rdtsc() - start,
-			    "%lu cycles more with '%s' on for %lu",
-			    exit_stats_known_time() - known, switches[i], rdtsc() - start);
-	}
+	start = rdtsc();
+	exit_stats_run_to_sync(vcpu);
+	TEST_ASSERT(exit_stats_known_time() - known < rdtsc() - start,
+		    "%lu cycles more, switched on for %lu",
+		    exit_stats_known_time() - known, rdtsc() - start);
 	exit_stats_check_laws();
 	kvm_vm_free(vm);
 }
@@ -359,7 +355,7 @@ TEST_F(exit_stats_times, migration)
 	TEST_ASSERT_EQ(exit_stats_stop_load(&load, 1), exit_stats_number("total_exits"));
 
 	TEST_ASSERT_EQ(exit_stats_number("clock_warps"), 0);
-	TEST_ASSERT_EQ(exit_stats_sum_hist("away_hist"), exit_stats_number("total_exits") - 1);
+	TEST_ASSERT_EQ(exit_stats_nr_away(), exit_stats_number("total_exits") - 1);
 	check_closure(&load.life);
 	exit_stats_check_laws();
 }
@@ -392,70 +388,12 @@ TEST_F(exit_stats_times, stopped)
 	TEST_ASSERT(!kill(pid, SIGKILL) && waitpid(pid, &status, 0) == pid, "Killing the VM");
 	passed = rdtsc() - start;
 
-	user = exit_stats_sum("away_user");
+	user = exit_stats_sum(EXIT_STATS_AWAY_USER);
 	TEST_ASSERT(user >= AT_LEAST(stop_ms * self->ms) && user < passed,
 		    "%lu cycles in user space, stopped for %lu of %lu", user,
 		    stop_ms * self->ms, passed);
 	check_not_twice(passed);
 	exit_stats_check_laws();
-}
-
-static bool has_tables(void)
-{
-	return !access("/sys/kernel/debug/kvm/exit_stats", F_OK);
-}
-
-static char *read_vm_table(struct kvm_vm *vm)
-{
-	char dir[64];
-
-	snprintf(dir, sizeof(dir), "%d-%d", getpid(), vm->fd);
-	return exit_stats_read_table(dir);
-}
-
-static char *read_vcpu_table(struct kvm_vcpu *vcpu)
-{
-	char dir[64];
-
-	snprintf(dir, sizeof(dir), "%d-%d/vcpu%u", getpid(), vcpu->vm->fd, vcpu->id);
-	return exit_stats_read_table(dir);
-}
-
-struct tables {
-	char *system;
-	char *vm;
-	char *vcpus[NR_VCPUS];
-};
-
-/* One reason: vCPUs add up to the VM, and the VM is the system, in sysfs as well. */
-static void check_tables(const char *reason, void *data)
-{
-	static const char * const sums[] = {
-		"count", "cycles_total", "away_total", "away_user", "away_blocked",
-		"away_preempted",
-	};
-	static const char * const extremes[] = {
-		"cycles_min", "cycles_max", "cycles_avg", "away_min", "away_max", "away_avg",
-	};
-	struct tables *tables = data;
-	uint64_t sum, of_vm;
-	int i, j;
-
-	for (i = 0; i < ARRAY_SIZE(sums); i++) {
-		for (sum = 0, j = 0; j < NR_VCPUS; j++)
-			sum += exit_stats_table_number(tables->vcpus[j], reason, sums[i]);
-
-		of_vm = exit_stats_table_number(tables->vm, reason, sums[i]);
-		TEST_ASSERT(sum == of_vm, "%s: %s of the vCPUs %lu, of the VM %lu", reason,
-			    sums[i], sum, of_vm);
-		TEST_ASSERT(of_vm == exit_stats_reason_number(reason, sums[i]),
-			    "%s: %s of the VM %lu, of the system %lu", reason, sums[i],
-			    of_vm, exit_stats_reason_number(reason, sums[i]));
-	}
-
-	for (i = 0; i < ARRAY_SIZE(extremes); i++)
-		TEST_ASSERT_EQ(exit_stats_table_number(tables->vm, reason, extremes[i]),
-			       exit_stats_reason_number(reason, extremes[i]));
 }
 
 static void guest_vcpu(void)
@@ -467,86 +405,426 @@ static void guest_vcpu(void)
 		this_cpu_fms();
 		exit_stats_send_ipi(EXIT_STATS_NO_APIC_ID);
 		asm volatile("outb %%al, %0" : : "i" (EXIT_STATS_PIO_PORT), "a" (0));
+		if (i % NR_ROUNDS == 0)
+			GUEST_SYNC(i);
 	}
 	GUEST_DONE();
 }
 
-/* Nothing but this VM runs: what the system grew by is its doing. */
-TEST_F(exit_stats_times, tables)
+static void *sync_thread(void *vcpu)
 {
-	struct kvm_vcpu *vcpus[NR_VCPUS];
-	pthread_t threads[NR_VCPUS];
-	struct tables tables;
+	exit_stats_run_to_sync(vcpu);
+
+	return NULL;
+}
+
+struct vm_with_vcpus {
 	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpus[NR_VCPUS];
+};
+
+static struct vm_with_vcpus create_vm(void)
+{
+	struct vm_with_vcpus vm;
+
+	vm.vm = vm_create_with_vcpus(NR_VCPUS, guest_vcpu, vm.vcpus);
+	return vm;
+}
+
+/* At the same time, as far as there are CPUs */
+static void run_vm_to_sync(struct vm_with_vcpus *vm)
+{
+	pthread_t threads[NR_VCPUS];
 	int i;
 
-	if (!has_tables())
-		SKIP(return, "No debugfs");
-
-	vm = vm_create_with_vcpus(NR_VCPUS, guest_vcpu, vcpus);
-	for (i = 0; i < NR_VCPUS; i++)
-		pthread_create(&threads[i], NULL, run_thread, vcpus[i]);
-	for (i = 0; i < NR_VCPUS; i++)
+	for (i = 0; i < NR_VCPUS; i++) {
+		pthread_create(&threads[i], NULL, sync_thread, vm->vcpus[i]);
+		if (get_nprocs() == 1)
+			pthread_join(threads[i], NULL);
+	}
+	for (i = 0; i < NR_VCPUS && get_nprocs() > 1; i++)
 		pthread_join(threads[i], NULL);
+}
 
-	tables.system = exit_stats_read_table(".");
-	tables.vm = read_vm_table(vm);
-	TEST_ASSERT(tables.system && tables.vm, "No table of the system, or of the VM");
-	TEST_ASSERT(!strcmp(tables.system, tables.vm),
-		    "The table of the system\n%s\nis not that of its only VM\n%s",
-		    tables.system, tables.vm);
+/* The tables of vCPUs: of those that are gone, as they were last */
+static char *tables[2 * NR_VMS * NR_VCPUS];
+static int nr_tables;
+
+static void read_tables(struct vm_with_vcpus *vm)
+{
+	struct exit_stats_row total;
+	int i;
 
 	for (i = 0; i < NR_VCPUS; i++) {
-		tables.vcpus[i] = read_vcpu_table(vcpus[i]);
-		TEST_ASSERT(tables.vcpus[i], "No table of vCPU %d", i);
-		TEST_ASSERT_EQ(exit_stats_table_number(tables.vcpus[i], "TOTAL", "count"),
-			       exit_stats_vcpu_exits(vcpus[i]));
+		TEST_ASSERT(nr_tables < ARRAY_SIZE(tables), "Too many tables");
+		tables[nr_tables] = exit_stats_read_vcpu_table(vm->vcpus[i]);
+		exit_stats_table_row(tables[nr_tables++], "TOTAL", &total);
+		TEST_ASSERT_EQ(total.number[EXIT_STATS_COUNT],
+			       exit_stats_vcpu_exits(vm->vcpus[i]));
 	}
-	exit_stats_walk_reasons(check_tables, &tables);
-	TEST_ASSERT_EQ(exit_stats_table_number(tables.vm, "TOTAL", "count"),
-		       exit_stats_number("total_exits"));
-	TEST_ASSERT_EQ(exit_stats_table_number(tables.vm, "TOTAL", "guest_cycles"),
-		       exit_stats_number("guest_cycles"));
-	TEST_ASSERT_EQ(exit_stats_sum_hist("away_hist"),
-		       exit_stats_number("total_exits") - NR_VCPUS);
+}
+
+static void forget_tables(void)
+{
+	while (nr_tables)
+		free(tables[--nr_tables]);
+}
+
+/* One reason, in every column: the vCPUs add up to @table, that of the system if NULL. */
+static void check_sum(const char *reason, void *table)
+{
+	struct exit_stats_row row, sum = {};
+	int i;
+
+	for (i = 0; i < nr_tables; i++) {
+		exit_stats_table_row(tables[i], reason, &row);
+		exit_stats_check_row(reason, &row);
+		exit_stats_add_row(&sum, &row);
+	}
+
+	if (table)
+		exit_stats_table_row(table, reason, &row);
+	else
+		exit_stats_read_row(reason, &row);
+	exit_stats_check_same(reason, "the vCPUs", &sum, table ? "the table" : "the system", &row);
+}
+
+static void check_sum_of_vm(struct vm_with_vcpus *vm)
+{
+	char *table = exit_stats_read_vm_table(vm->vm);
+
+	read_tables(vm);
+	exit_stats_walk_reasons(check_sum, table);
+	check_sum("TOTAL", table);
+	TEST_ASSERT_EQ(exit_stats_table_dropped(table), 0);
+	forget_tables();
+	free(table);
+}
+
+/* Nothing but these VMs runs: what the system has is their doing. */
+TEST_F(exit_stats_times, tables)
+{
+	struct vm_with_vcpus vms[NR_VMS];
+	struct exit_stats_row total;
+	char *table;
+	int i;
+
+	if (!exit_stats_has_tables())
+		SKIP(return, "No debugfs");
+
+	for (i = 0; i < NR_VMS; i++) {
+		vms[i] = create_vm();
+		run_vm_to_sync(&vms[i]);
+		check_sum_of_vm(&vms[i]);
+	}
+
+	/* Two go, one after the other, and there is a new one in between. */
+	for (i = 0; i < 2; i++) {
+		read_tables(&vms[i]);
+		kvm_vm_free(vms[i].vm);
+		if (!i) {
+			vms[i] = create_vm();
+			run_vm_to_sync(&vms[i]);
+		}
+		run_vm_to_sync(&vms[2]);
+	}
+	read_tables(&vms[0]);
+	read_tables(&vms[2]);
+	exit_stats_walk_reasons(check_sum, NULL);
+	exit_stats_check_laws();
+	TEST_ASSERT_EQ(exit_stats_nr_away(), exit_stats_number("total_exits") - nr_tables);
 
 	/* A reset empties all of them. */
 	exit_stats_set("reset", "1");
-	free(tables.vm);
-	tables.vm = read_vm_table(vm);
-	TEST_ASSERT_EQ(exit_stats_table_number(tables.vm, "TOTAL", "count"), 0);
+	table = exit_stats_read_vm_table(vms[2].vm);
+	exit_stats_table_row(table, "TOTAL", &total);
+	TEST_ASSERT_EQ(total.number[EXIT_STATS_COUNT], 0);
+	free(table);
 
-	for (i = 0; i < NR_VCPUS; i++)
-		free(tables.vcpus[i]);
-	free(tables.vm);
-	free(tables.system);
-	kvm_vm_free(vm);
+	forget_tables();
+	kvm_vm_free(vms[0].vm);
+	kvm_vm_free(vms[2].vm);
+	TEST_ASSERT_EQ(exit_stats_number("total_exits"), 0);
+	exit_stats_check_laws();
 }
 
-TEST_F(exit_stats_times, no_vcpu_tables)
+/*
+ * The descriptors and the data of a stats fd.  QEMU adds up the sizes of all descriptors,
+ * and reads as much: there may be no gap.
+ */
+struct vcpu_stats {
+	struct kvm_stats_header header;
+	struct kvm_stats_desc *descs;
+	uint64_t *data;
+};
+
+static void read_vcpu_stats(struct kvm_vcpu *vcpu, struct vcpu_stats *stats)
 {
+	int fd = vcpu_get_stats_fd(vcpu), i;
+	struct kvm_stats_desc *desc;
+	size_t size = 0;
+
+	read_stats_header(fd, &stats->header);
+	stats->descs = read_stats_descriptors(fd, &stats->header);
+	for (i = 0; i < stats->header.num_desc; i++) {
+		desc = get_stats_descriptor(stats->descs, i, &stats->header);
+		TEST_ASSERT(desc->offset == size, "'%s' at %u, not %lu", desc->name,
+			    desc->offset, size);
+		size += desc->size * sizeof(*stats->data);
+	}
+
+	stats->data = malloc(size + 1);
+	TEST_ASSERT(stats->data, "-ENOMEM for statistics");
+	TEST_ASSERT_EQ(pread(fd, stats->data, size + 1, stats->header.data_offset), size);
+	close(fd);
+}
+
+static void free_vcpu_stats(struct vcpu_stats *stats)
+{
+	free(stats->descs);
+	free(stats->data);
+}
+
+static const uint64_t *find_stat(struct vcpu_stats *stats, const char *name, int size)
+{
+	struct kvm_stats_desc *desc;
+	int i;
+
+	for (i = 0; i < stats->header.num_desc; i++) {
+		desc = get_stats_descriptor(stats->descs, i, &stats->header);
+		if (strcmp(desc->name, name))
+			continue;
+
+		TEST_ASSERT_EQ(desc->size, size);
+		if (size > 1) {
+			TEST_ASSERT_EQ(desc->flags & KVM_STATS_TYPE_MASK,
+				       KVM_STATS_TYPE_LINEAR_HIST);
+			TEST_ASSERT_EQ(desc->bucket_size, 1);
+		}
+		return stats->data + desc->offset / sizeof(*stats->data);
+	}
+
+	TEST_FAIL("KVM has no stat '%s'", name);
+	return NULL;
+}
+
+struct listed_reason {
+	uint32_t code;
+	const char *name;
+};
+
+static const struct listed_reason vmx_reasons[] = { VMX_EXIT_REASONS };
+static const struct listed_reason svm_reasons[] = { SVM_EXIT_REASONS };
+
+/* A directory has the name of its reason, with _ for blanks. */
+static bool is_name_of(const char *name, const char *dir)
+{
+	while (*name && *dir == (*name == ' ' ? '_' : *name)) {
+		name++;
+		dir++;
+	}
+
+	return !*name && !*dir;
+}
+
+/* The bucket of a reason: its position in the list, without what is no exit code */
+static int bucket_of(const char *reason)
+{
+	bool is_vmx = exit_stats_is_vmx();
+	const struct listed_reason *list = is_vmx ? vmx_reasons : svm_reasons;
+	int n = is_vmx ? ARRAY_SIZE(vmx_reasons) : ARRAY_SIZE(svm_reasons);
+	int i, bucket = 0;
+
+	for (i = 0; i < n; i++) {
+		if (!is_vmx && list[i].code >= SVM_VMGEXIT_MMIO_READ &&
+		    list[i].code <= SVM_VMGEXIT_UNSUPPORTED_EVENT)
+			continue;
+		if (is_name_of(list[i].name, reason)) {
+			TEST_ASSERT_EQ(exit_stats_reason_number(reason, "reason"), list[i].code);
+			break;
+		}
+		bucket++;
+	}
+	TEST_ASSERT(i < n || !strcmp(reason, "UNKNOWN"), "'%s' is not listed", reason);
+
+	return bucket;
+}
+
+struct buckets {
+	const uint64_t *exits;
+	const uint64_t *cycles;
+	char *table;
+	uint64_t sum;
+};
+
+static void check_buckets(const char *reason, void *data)
+{
+	struct buckets *buckets = data;
+	int bucket = bucket_of(reason);
+	struct exit_stats_row row;
+
+	exit_stats_read_row(reason, &row);
+	TEST_ASSERT(buckets->exits[bucket] == row.number[EXIT_STATS_COUNT] &&
+		    buckets->cycles[bucket] == row.number[EXIT_STATS_CYCLES_TOTAL],
+		    "%s: %lu exits, %lu cycles, but %lu, %lu in bucket %d", reason,
+		    row.number[EXIT_STATS_COUNT], row.number[EXIT_STATS_CYCLES_TOTAL],
+		    buckets->exits[bucket], buckets->cycles[bucket], bucket);
+	buckets->sum += buckets->exits[bucket];
+
+	if (buckets->table) {
+		exit_stats_table_row(buckets->table, reason, &row);
+		TEST_ASSERT_EQ(buckets->exits[bucket], row.number[EXIT_STATS_COUNT]);
+		TEST_ASSERT_EQ(buckets->cycles[bucket], row.number[EXIT_STATS_CYCLES_TOTAL]);
+	}
+}
+
+/* The stats fd has what the files have, but for resets, which are not its own. */
+TEST_F(exit_stats_times, stats_fd)
+{
+	struct vcpu_stats stats, later;
+	struct buckets buckets = {};
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
-	char *table;
+	uint64_t sum = 0;
+	int i;
 
-	if (!has_tables())
-		SKIP(return, "No debugfs");
-
-	exit_stats_set("per_vcpu", "0");
-	TEST_ASSERT_EQ(exit_stats_number("per_vcpu"), 0);
-	vm = exit_stats_create_vm(&vcpu, guest_mixed);
-	/* What is switched on now is for vCPUs to come. */
-	exit_stats_set("per_vcpu", "1");
+	vm = exit_stats_create_vm(&vcpu, exit_stats_guest);
 	while (exit_stats_run_to_sync(vcpu))
 		;
 
-	TEST_ASSERT(!read_vcpu_table(vcpu) && errno == ENOENT, "A vCPU with a table");
-	table = read_vm_table(vm);
-	TEST_ASSERT(table, "No table of the VM");
-	TEST_ASSERT_EQ(exit_stats_table_number(table, "TOTAL", "count"), 0);
-	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exit_stats_vcpu_exits(vcpu));
-	free(table);
+	read_vcpu_stats(vcpu, &stats);
+	buckets.exits = find_stat(&stats, "exit_reasons", MAX_ROWS);
+	buckets.cycles = find_stat(&stats, "exit_reason_cycles", MAX_ROWS);
+	if (exit_stats_has_tables())
+		buckets.table = exit_stats_read_vcpu_table(vcpu);
+	exit_stats_walk_reasons(check_buckets, &buckets);
+	free(buckets.table);
+
+	/* Nothing is where no reason is. */
+	for (i = 0; i < MAX_ROWS; i++)
+		sum += buckets.exits[i];
+	TEST_ASSERT_EQ(sum, buckets.sum);
+	TEST_ASSERT_EQ(sum, *find_stat(&stats, "exits", 1));
+
+	exit_stats_set("reset", "1");
+	read_vcpu_stats(vcpu, &later);
+	TEST_ASSERT(!memcmp(buckets.exits, find_stat(&later, "exit_reasons", MAX_ROWS),
+			    MAX_ROWS * sizeof(*buckets.exits)) &&
+		    !memcmp(buckets.cycles, find_stat(&later, "exit_reason_cycles", MAX_ROWS),
+			    MAX_ROWS * sizeof(*buckets.cycles)),
+		    "A reset changed KVM's own statistics");
+
+	free_vcpu_stats(&stats);
+	free_vcpu_stats(&later);
 	kvm_vm_free(vm);
+}
+
+/* A loop of CPUID and three more instructions */
+static void guest_cpuid_loop(void)
+{
+	asm volatile("1: xor %%eax, %%eax\n\t"
+		     "cpuid\n\t"
+		     "dec %%rsi\n\t"
+		     "jnz 1b"
+		     : : "S" ((uint64_t)NR_LOOPS) : "rax", "rbx", "rcx", "rdx");
+	GUEST_DONE();
+}
+
+/*
+ * T0 and T2 are at the world switch, i.e. what such a guest does not lose is the switch
+ * itself.  Say how much that is, for who knows how long a switch takes.
+ */
+TEST_F(exit_stats_times, tax)
+{
+	uint64_t away, guest, passed, exits;
+	struct exit_stats_row row;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = exit_stats_create_vm(&vcpu, guest_cpuid_loop);
+
+	passed = rdtsc();
+	exit_stats_run_to_sync(vcpu);
+	passed = rdtsc() - passed;
+
+	exit_stats_read_row(exit_stats_is_vmx() ? exit_stats_cpuid.vmx : exit_stats_cpuid.svm,
+			    &row);
+	exits = row.number[EXIT_STATS_COUNT];
+	away = row.number[EXIT_STATS_AWAY_TOTAL];
+	guest = row.number[EXIT_STATS_GUEST_CYCLES];
+	ksft_print_msg("CPUID: tax %.2f %%, on average %lu cycles away after %lu in the guest\n",
+		       100. * away / (away + guest), away / exits, guest / exits);
+
+	TEST_ASSERT_EQ(exits, NR_LOOPS);
+	check_not_twice(passed);
+	exit_stats_check_laws();
+	kvm_vm_free(vm);
+}
+
+static bool stop_dumps;
+
+static void *dump_thread(void *arg)
+{
+	while (!READ_ONCE(stop_dumps))
+		exit_stats_set("dump", "1");
+
+	return NULL;
+}
+
+/* The time that it takes to add and delete a memslot of a VM that runs, on average */
+static uint64_t time_memslots(struct kvm_vm *vm)
+{
+	const uint32_t slot = 10;
+	void *page = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t start = rdtsc();
+	int i;
+
+	TEST_ASSERT(page != MAP_FAILED, "mmap: %s", strerror(errno));
+	for (i = 0; i < NR_MEMSLOTS; i++) {
+		vm_set_user_memory_region(vm, slot, 0, EXIT_STATS_MMIO_GPA, getpagesize(), page);
+		vm_set_user_memory_region(vm, slot, 0, EXIT_STATS_MMIO_GPA, 0, NULL);
+	}
+	munmap(page, getpagesize());
+
+	return (rdtsc() - start) / NR_MEMSLOTS;
+}
+
+/*
+ * A summary keeps no vCPU from leaving the SRCU read side that a change of memslots waits
+ * for: that takes about as long as beside another task that prints as much.
+ */
+TEST_F(exit_stats_times, memslots_beside_summaries)
+{
+	uint64_t by_summaries, by_dumps;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	pthread_t thread, dumps;
+
+	if (get_nprocs() < 2)
+		SKIP(return, "Needs two CPUs");
+
+	WRITE_ONCE(guest_stop, false);
+	vm = exit_stats_create_vm(&vcpu, guest_busy);
+	pthread_create(&thread, NULL, run_thread, vcpu);
+
+	exit_stats_set("interval", "500");
+	by_summaries = time_memslots(vm);
+	exit_stats_set("interval", "0");
+
+	WRITE_ONCE(stop_dumps, false);
+	pthread_create(&dumps, NULL, dump_thread, NULL);
+	by_dumps = time_memslots(vm);
+	WRITE_ONCE(stop_dumps, true);
+	pthread_join(dumps, NULL);
+
+	stop_guest(vm);
+	pthread_join(thread, NULL);
+	kvm_vm_free(vm);
+
+	pr_info("A memslot takes %lu us beside summaries, %lu us beside dumps\n",
+		by_summaries * 1000 / self->ms, by_dumps * 1000 / self->ms);
+	TEST_ASSERT(by_summaries <= 2 * by_dumps + 10 * self->ms,
+		    "A memslot takes %lu us beside summaries, %lu us beside dumps",
+		    by_summaries * 1000 / self->ms, by_dumps * 1000 / self->ms);
 }
 
 static int open_table(struct kvm_vm *vm, const char *subdir)
@@ -573,7 +851,7 @@ TEST_F(exit_stats_times, table_of_a_dead_vm)
 	uint64_t exits;
 	int fds[2], i;
 
-	if (!has_tables())
+	if (!exit_stats_has_tables())
 		SKIP(return, "No debugfs");
 
 	vm = exit_stats_create_vm(&vcpu, guest_mixed);

@@ -23,6 +23,7 @@
 #define NR_SELF_IPI	15
 #define NR_DEADLINE	25
 #define NR_HLT		20
+#define NR_INVD		50
 #define NR_TIMER	5
 #define NR_ROUNDS	3
 #define NR_VMS		2
@@ -45,6 +46,8 @@ static const bool fastpath_reenters = true;
 static const struct exit_stats_reason timer = { "PREEMPTION_TIMER", "interrupt" };
 static const struct exit_stats_reason l2_entry = { "VMRESUME", "vmrun" };
 static const struct exit_stats_reason reflected = { "CPUID", "hypercall" };
+static const struct exit_stats_reason invd = { "INVD", "invd" };
+static const struct exit_stats_reason wbinvd = { "WBINVD", "wbinvd" };
 static const struct exit_stats_reason failed = { "INVALID_STATE", "invalid_guest_state" };
 
 FIXTURE(exit_stats_trace)
@@ -90,7 +93,8 @@ TEST_F(exit_stats_trace, reasons)
 /*
  * Exits that fastpath handlers take, with interrupts disabled, i.e. with no other
  * exit in between.  An IPI to nobody re-enters at once.  One to itself has KVM
- * look at interrupts first, i.e. goes on to the slow path.
+ * look at interrupts first, i.e. goes on to the slow path, as does the first exit
+ * of a reason: have one of each up front.
  */
 static void guest_fastpath(void)
 {
@@ -98,6 +102,7 @@ static void guest_fastpath(void)
 
 	x2apic_enable();
 	x2apic_write_reg(APIC_LVTT, APIC_LVT_TIMER_TSCDEADLINE | EXIT_STATS_IPI_VECTOR);
+	exit_stats_halt(1);
 	GUEST_SYNC(0);
 
 	for (i = 0; i < NR_ICR; i++)
@@ -151,6 +156,28 @@ TEST_F(exit_stats_trace, fastpath)
 
 	if (!has_fastpath)
 		SKIP(return, "All exits take the slow path, and are counted: no NRIPS");
+}
+
+static void guest_invd(void)
+{
+	int i;
+
+	for (i = 0; i < NR_INVD; i++)
+		asm volatile("invd");
+	GUEST_DONE();
+}
+
+/* Whether a fastpath handler takes these is up to the kernel.  To QEMU, they are WBINVD. */
+TEST_F(exit_stats_trace, invd)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = exit_stats_create_vm(&vcpu, guest_invd);
+
+	while (exit_stats_run_to_sync(vcpu))
+		;
+	TEST_ASSERT_EQ(exit_stats_count(&invd) + exit_stats_count(&wbinvd), NR_INVD);
+	check_exact(exit_stats_vcpu_exits(vcpu), NULL);
+	kvm_vm_free(vm);
 }
 
 static void guest_timer(void)

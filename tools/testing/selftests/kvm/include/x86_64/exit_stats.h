@@ -13,6 +13,8 @@
 #include "kvm_util.h"
 
 #define EXIT_STATS_ROOT		"/sys/kernel/kvm_exit_stats"
+#define EXIT_STATS_DEBUGFS	"/sys/kernel/debug"
+#define EXIT_STATS_BUCKETS	32
 
 /* What guests exit with */
 #define EXIT_STATS_PIO_PORT	0x80
@@ -32,6 +34,36 @@
 struct exit_stats_reason {
 	const char *vmx;
 	const char *svm;
+};
+
+/* The numbers of a reason, in the order of the line in "stat" and in tables */
+enum exit_stats_number {
+	EXIT_STATS_COUNT,
+	EXIT_STATS_CYCLES_TOTAL,
+	EXIT_STATS_CYCLES_MIN,
+	EXIT_STATS_CYCLES_AVG,
+	EXIT_STATS_CYCLES_MAX,
+	EXIT_STATS_AWAY_TOTAL,
+	EXIT_STATS_AWAY_MIN,
+	EXIT_STATS_AWAY_AVG,
+	EXIT_STATS_AWAY_MAX,
+	EXIT_STATS_AWAY_USER,
+	EXIT_STATS_AWAY_BLOCKED,
+	EXIT_STATS_AWAY_POLLED,
+	EXIT_STATS_AWAY_PREEMPTED,
+	EXIT_STATS_USER_EXITS,
+	EXIT_STATS_GUEST_CYCLES,
+	EXIT_STATS_NR_NUMBERS,
+};
+
+/* Their names, i.e. those of files and columns */
+extern const char * const exit_stats_numbers[EXIT_STATS_NR_NUMBERS];
+
+/* Such a line */
+struct exit_stats_row {
+	uint64_t number[EXIT_STATS_NR_NUMBERS];
+	uint64_t cycles_hist[EXIT_STATS_BUCKETS];
+	uint64_t away_hist[EXIT_STATS_BUCKETS];
 };
 
 extern const struct exit_stats_reason exit_stats_cpuid;
@@ -57,28 +89,46 @@ uint64_t exit_stats_reason_number(const char *reason, const char *file);
 bool exit_stats_is_vmx(void);
 uint64_t exit_stats_count(const struct exit_stats_reason *reason);
 
-/* Over all reasons: the sum and the maximum of a number, the sum of all buckets */
-uint64_t exit_stats_sum(const char *file);
-uint64_t exit_stats_max(const char *file);
-uint64_t exit_stats_sum_hist(const char *file);
+/* Over all reasons: the sum and the maximum of a number, and how many away times there are */
+uint64_t exit_stats_sum(enum exit_stats_number number);
+uint64_t exit_stats_max(enum exit_stats_number number);
+uint64_t exit_stats_nr_away(void);
 
-/* Time in the guest and away, i.e. all between the first and the last VM-Entry */
+/* Time in the guest and away, i.e. all between the first and the last VM-Exit */
 uint64_t exit_stats_known_time(void);
 
-/*
- * The text of the table in a directory below KVM's in debugfs, NULL if there is
- * none.  To be freed.
- */
-char *exit_stats_read_table(const char *dir);
+/* All numbers of a reason, in one read */
+void exit_stats_read_row(const char *reason, struct exit_stats_row *row);
 
-/* A number of a table, 0 if the reason did not occur */
-uint64_t exit_stats_table_number(const char *table, const char *reason, const char *column);
+/* Check them against each other, which has to do at any time. */
+void exit_stats_check_row(const char *reason, const struct exit_stats_row *row);
+
+/* Add up, as the kernel does. */
+void exit_stats_add_row(struct exit_stats_row *sum, const struct exit_stats_row *row);
+
+/* Check that these are the same: @a of @what_a, @b of @what_b. */
+void exit_stats_check_same(const char *reason, const char *what_a, const struct exit_stats_row *a,
+			   const char *what_b, const struct exit_stats_row *b);
+
+bool exit_stats_has_tables(void);
+
+/* The text of a table: a file in debugfs, or those of a VM or a vCPU.  To be freed. */
+char *exit_stats_read_table(const char *file);
+char *exit_stats_read_vm_table(struct kvm_vm *vm);
+char *exit_stats_read_vcpu_table(struct kvm_vcpu *vcpu);
+
+/* A line of a table, all 0 if the reason did not occur, and its last line */
+void exit_stats_table_row(const char *table, const char *reason, struct exit_stats_row *row);
+uint64_t exit_stats_table_dropped(const char *table);
 
 /* Returns the number of reasons */
 int exit_stats_walk_reasons(void (*fn)(const char *reason, void *data), void *data);
 
 /* Check all numbers against each other, for when no VM runs. */
 void exit_stats_check_laws(void);
+
+/* A statistic of a vCPU, as KVM_GET_STATS_FD has it */
+void exit_stats_vcpu_stat(struct kvm_vcpu *vcpu, const char *name, uint64_t *data, size_t n);
 
 /* KVM's own count of a vCPU's exits */
 uint64_t exit_stats_vcpu_exits(struct kvm_vcpu *vcpu);
@@ -100,7 +150,7 @@ void exit_stats_check_times(const struct exit_stats_reason *reason, uint64_t pas
 extern uint64_t exit_stats_nr_ipis;
 void exit_stats_send_ipi(uint64_t apic_id);
 
-/* The TSC before and after the first VM-Entry of a vCPU, and the last one */
+/* The TSC before and after the first VM-Exit of a vCPU, and the last one */
 struct exit_stats_life {
 	uint64_t before_first;
 	uint64_t after_first;

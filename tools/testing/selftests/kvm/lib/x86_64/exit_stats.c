@@ -18,11 +18,26 @@
 #include "processor.h"
 #include "test_util.h"
 
-#define BUCKETS		32
-#define DEBUGFS		"/sys/kernel/debug/kvm"
-
 /* 20 ms: KVM's APIC bus ticks each nanosecond, and the timer divides by 2. */
 #define HALT_TICKS	10000000
+
+const char * const exit_stats_numbers[EXIT_STATS_NR_NUMBERS] = {
+	[EXIT_STATS_COUNT]		= "count",
+	[EXIT_STATS_CYCLES_TOTAL]	= "cycles_total",
+	[EXIT_STATS_CYCLES_MIN]		= "cycles_min",
+	[EXIT_STATS_CYCLES_AVG]		= "cycles_avg",
+	[EXIT_STATS_CYCLES_MAX]		= "cycles_max",
+	[EXIT_STATS_AWAY_TOTAL]		= "away_total",
+	[EXIT_STATS_AWAY_MIN]		= "away_min",
+	[EXIT_STATS_AWAY_AVG]		= "away_avg",
+	[EXIT_STATS_AWAY_MAX]		= "away_max",
+	[EXIT_STATS_AWAY_USER]		= "away_user",
+	[EXIT_STATS_AWAY_BLOCKED]	= "away_blocked",
+	[EXIT_STATS_AWAY_POLLED]	= "away_polled",
+	[EXIT_STATS_AWAY_PREEMPTED]	= "away_preempted",
+	[EXIT_STATS_USER_EXITS]		= "user_exits",
+	[EXIT_STATS_GUEST_CYCLES]	= "guest_cycles",
+};
 
 const struct exit_stats_reason exit_stats_cpuid = { "CPUID", "cpuid" };
 const struct exit_stats_reason exit_stats_pio = { "IO_INSTRUCTION", "io" };
@@ -145,163 +160,193 @@ int exit_stats_walk_reasons(void (*fn)(const char *reason, void *data), void *da
 	return n;
 }
 
-/* Sum up the buckets, and check them against the extremes of what they count. */
-static uint64_t check_hist(const char *reason, const char *file, uint64_t min, uint64_t max)
+/* "bucket:count,..." of those that are not empty, or "-" */
+static const char *parse_hist(const char *pos, uint64_t *hist)
 {
-	char name[PATH_MAX], buf[BUCKETS * 21 + 1], *pos = buf;
-	uint64_t in_buckets = 0, bucket;
+	long bucket, last = -1;
+	char *end;
+
+	pos += strspn(pos, " ");
+	if (*pos == '-')
+		return pos + 1;
+
+	for (;; pos = end + 1) {
+		bucket = strtol(pos, &end, 10);
+		TEST_ASSERT(end > pos && *end == ':' && bucket > last &&
+			    bucket < EXIT_STATS_BUCKETS, "Not a bucket: '%s'", pos);
+		pos = end + 1;
+		hist[bucket] = strtoull(pos, &end, 10);
+		TEST_ASSERT(end > pos && hist[bucket], "Nothing in a bucket: '%s'", pos);
+		if (*end != ',')
+			return end;
+		last = bucket;
+	}
+}
+
+static void parse_row(const char *line, struct exit_stats_row *row)
+{
+	const char *pos = line;
+	char *end;
+	int i;
+
+	memset(row, 0, sizeof(*row));
+	for (i = 0; i < EXIT_STATS_NR_NUMBERS; i++, pos = end) {
+		row->number[i] = strtoull(pos, &end, 10);
+		TEST_ASSERT(end > pos && *end == ' ', "Number %d of '%s'", i, line);
+	}
+	pos = parse_hist(pos, row->cycles_hist);
+	pos = parse_hist(pos, row->away_hist);
+	TEST_ASSERT(!*pos || *pos == '\n', "Junk '%s' after '%s'", pos, line);
+}
+
+void exit_stats_read_row(const char *reason, struct exit_stats_row *row)
+{
+	char name[PATH_MAX], buf[4096];
+
+	snprintf(name, sizeof(name), "reasons/%s/stat", reason);
+	exit_stats_read(name, buf, sizeof(buf));
+	parse_row(buf, row);
+}
+
+static void read_hist(const char *reason, const char *file, uint64_t *hist)
+{
+	char name[PATH_MAX], buf[EXIT_STATS_BUCKETS * 21 + 1], *pos = buf;
 	int i;
 
 	snprintf(name, sizeof(name), "reasons/%s/%s", reason, file);
 	exit_stats_read(name, buf, sizeof(buf));
-	for (i = 0; i < BUCKETS; i++) {
-		bucket = strtoull(pos, &pos, 10);
-		in_buckets += bucket;
+	for (i = 0; i < EXIT_STATS_BUCKETS; i++)
+		hist[i] = strtoull(pos, &pos, 10);
+	TEST_ASSERT(!*pos, "%s: junk after %d buckets of %s: '%s'", reason, i, file, pos);
+}
 
-		if (!bucket)
+static uint64_t sum_hist(const uint64_t *hist)
+{
+	uint64_t sum = 0;
+	int i;
+
+	for (i = 0; i < EXIT_STATS_BUCKETS; i++)
+		sum += hist[i];
+
+	return sum;
+}
+
+/* Check total, min, avg and max against the histogram, return how many times there are. */
+static uint64_t check_times(const char *reason, const uint64_t *times, const uint64_t *hist)
+{
+	uint64_t total = times[0], min = times[1], avg = times[2], max = times[3];
+	uint64_t n = sum_hist(hist);
+	int i;
+
+	TEST_ASSERT(n ? avg == total / n && min <= avg && avg <= max :
+			!total && !min && !max && !avg,
+		    "%s: min %lu avg %lu max %lu, total %lu of %lu", reason, min, avg, max,
+		    total, n);
+
+	for (i = 0; i < EXIT_STATS_BUCKETS; i++) {
+		if (!hist[i])
 			continue;
 		/* Bucket 0 is 0 cycles, bucket i starts at 2^(i - 1). */
 		TEST_ASSERT(max >= (i ? 1ull << (i - 1) : 0),
-			    "%s: max %lu, bucket %d of %s is not empty", reason, max, i, file);
-		TEST_ASSERT(i == BUCKETS - 1 || min < 1ull << i,
-			    "%s: min %lu, bucket %d of %s is not empty", reason, min, i, file);
+			    "%s: max %lu, bucket %d is not empty", reason, max, i);
+		TEST_ASSERT(i == EXIT_STATS_BUCKETS - 1 || min < 1ull << i,
+			    "%s: min %lu, bucket %d is not empty", reason, min, i);
 	}
-	TEST_ASSERT(!*pos, "%s: junk after %d buckets of %s: '%s'", reason, BUCKETS, file, pos);
-
-	return in_buckets;
-}
-
-/* Check "cycles" or "away" of a reason, and return how many times there are. */
-static uint64_t check_times(const char *reason, const char *what)
-{
-	uint64_t total, min, max, avg, n;
-	char file[32];
-
-	snprintf(file, sizeof(file), "%s_total", what);
-	total = exit_stats_reason_number(reason, file);
-	snprintf(file, sizeof(file), "%s_min", what);
-	min = exit_stats_reason_number(reason, file);
-	snprintf(file, sizeof(file), "%s_max", what);
-	max = exit_stats_reason_number(reason, file);
-	snprintf(file, sizeof(file), "%s_avg", what);
-	avg = exit_stats_reason_number(reason, file);
-	snprintf(file, sizeof(file), "%s_hist", what);
-	n = check_hist(reason, file, min, max);
-
-	if (!n)
-		TEST_ASSERT(!total && !min && !max && !avg,
-			    "%s: %s without an exit", reason, what);
-	else
-		TEST_ASSERT(avg == total / n && min <= avg && avg <= max,
-			    "%s: %s min %lu avg %lu max %lu, total %lu of %lu",
-			    reason, what, min, avg, max, total, n);
 
 	return n;
 }
 
-struct sums {
-	uint64_t count;
-	uint64_t cycles;
-};
-
-/* Check one reason against itself, and add it up. */
-static void check_reason(const char *reason, void *data)
+void exit_stats_check_row(const char *reason, const struct exit_stats_row *row)
 {
-	uint64_t count = exit_stats_reason_number(reason, "count");
-	uint64_t cycles = exit_stats_reason_number(reason, "cycles_total");
-	uint64_t away = exit_stats_reason_number(reason, "away_total");
-	uint64_t parts = exit_stats_reason_number(reason, "away_user") +
-			 exit_stats_reason_number(reason, "away_blocked") +
-			 exit_stats_reason_number(reason, "away_preempted");
-	struct sums *sums = data;
-	uint64_t nr_away;
+	const uint64_t *number = row->number;
+	uint64_t count = number[EXIT_STATS_COUNT], away = number[EXIT_STATS_AWAY_TOTAL];
+	uint64_t parts = number[EXIT_STATS_AWAY_USER] + number[EXIT_STATS_AWAY_BLOCKED] +
+			 number[EXIT_STATS_AWAY_PREEMPTED];
+	uint64_t nr_away, open_cycles;
 
-	TEST_ASSERT_EQ(check_times(reason, "cycles"), count);
-
-	/* The last exit of a vCPU has no VM-Entry after it. */
-	nr_away = check_times(reason, "away");
+	TEST_ASSERT_EQ(check_times(reason, &number[EXIT_STATS_CYCLES_TOTAL], row->cycles_hist),
+		       count);
+	nr_away = check_times(reason, &number[EXIT_STATS_AWAY_TOTAL], row->away_hist);
 	TEST_ASSERT(nr_away <= count, "%s: %lu exits, but %lu away times", reason, count, nr_away);
-	TEST_ASSERT(nr_away < count || cycles <= away, "%s: %lu cycles of %lu away",
-		    reason, cycles, away);
+
+	/* The last exit of a vCPU has no away time yet. */
+	open_cycles = (count - nr_away) * number[EXIT_STATS_CYCLES_MAX];
+	TEST_ASSERT(number[EXIT_STATS_CYCLES_TOTAL] <= away + open_cycles,
+		    "%s: %lu cycles of %lu away, and at most %lu of those that are not back",
+		    reason, number[EXIT_STATS_CYCLES_TOTAL], away, open_cycles);
+
 	TEST_ASSERT(parts <= away, "%s: parts %lu of %lu away", reason, parts, away);
-
-	sums->count += count;
-	sums->cycles += cycles;
+	TEST_ASSERT(number[EXIT_STATS_AWAY_POLLED] <= number[EXIT_STATS_AWAY_BLOCKED],
+		    "%s: polled %lu of %lu blocked", reason, number[EXIT_STATS_AWAY_POLLED],
+		    number[EXIT_STATS_AWAY_BLOCKED]);
+	TEST_ASSERT(number[EXIT_STATS_USER_EXITS] <= nr_away, "%s: to user space %lu of %lu",
+		    reason, number[EXIT_STATS_USER_EXITS], nr_away);
 }
 
-void exit_stats_check_laws(void)
+static void add_times(uint64_t *sum, uint64_t *sum_of_hist, const uint64_t *times,
+		      const uint64_t *hist)
 {
-	struct sums sums = {};
+	uint64_t n = sum_hist(hist), sum_n = sum_hist(sum_of_hist);
+	int i;
 
-	exit_stats_walk_reasons(check_reason, &sums);
-	TEST_ASSERT_EQ(sums.count, exit_stats_number("total_exits"));
-	TEST_ASSERT_EQ(sums.cycles, exit_stats_number("total_cycles"));
+	if (!n)
+		return;
+
+	sum[0] += times[0];
+	sum[1] = sum_n && sum[1] < times[1] ? sum[1] : times[1];
+	sum[2] = sum[0] / (sum_n + n);
+	sum[3] = sum[3] > times[3] ? sum[3] : times[3];
+	for (i = 0; i < EXIT_STATS_BUCKETS; i++)
+		sum_of_hist[i] += hist[i];
 }
 
-struct sum {
-	const char *file;
-	uint64_t sum;
-	uint64_t max;
-};
-
-static void add_number(const char *reason, void *data)
+void exit_stats_add_row(struct exit_stats_row *sum, const struct exit_stats_row *row)
 {
-	struct sum *sum = data;
+	int i;
 
-	uint64_t number = exit_stats_reason_number(reason, sum->file);
-
-	sum->sum += number;
-	if (number > sum->max)
-		sum->max = number;
+	add_times(&sum->number[EXIT_STATS_CYCLES_TOTAL], sum->cycles_hist,
+		  &row->number[EXIT_STATS_CYCLES_TOTAL], row->cycles_hist);
+	add_times(&sum->number[EXIT_STATS_AWAY_TOTAL], sum->away_hist,
+		  &row->number[EXIT_STATS_AWAY_TOTAL], row->away_hist);
+	sum->number[EXIT_STATS_COUNT] += row->number[EXIT_STATS_COUNT];
+	for (i = EXIT_STATS_AWAY_USER; i < EXIT_STATS_NR_NUMBERS; i++)
+		sum->number[i] += row->number[i];
 }
 
-uint64_t exit_stats_sum(const char *file)
+void exit_stats_check_same(const char *reason, const char *what_a, const struct exit_stats_row *a,
+			   const char *what_b, const struct exit_stats_row *b)
 {
-	struct sum sum = { file };
+	int i;
 
-	exit_stats_walk_reasons(add_number, &sum);
-	return sum.sum;
+	for (i = 0; i < EXIT_STATS_NR_NUMBERS; i++)
+		TEST_ASSERT(a->number[i] == b->number[i], "%s: %s of %s %lu, of %s %lu", reason,
+			    exit_stats_numbers[i], what_a, a->number[i], what_b, b->number[i]);
+
+	for (i = 0; i < EXIT_STATS_BUCKETS; i++) {
+		TEST_ASSERT(a->cycles_hist[i] == b->cycles_hist[i],
+			    "%s: bucket %d of cycles_hist of %s %lu, of %s %lu", reason, i,
+			    what_a, a->cycles_hist[i], what_b, b->cycles_hist[i]);
+		TEST_ASSERT(a->away_hist[i] == b->away_hist[i],
+			    "%s: bucket %d of away_hist of %s %lu, of %s %lu", reason, i,
+			    what_a, a->away_hist[i], what_b, b->away_hist[i]);
+	}
 }
 
-uint64_t exit_stats_max(const char *file)
+bool exit_stats_has_tables(void)
 {
-	struct sum sum = { file };
-
-	exit_stats_walk_reasons(add_number, &sum);
-	return sum.max;
+	return !access(EXIT_STATS_DEBUGFS "/kvm_exit_stats", F_OK);
 }
 
-static void add_hist(const char *reason, void *data)
-{
-	struct sum *sum = data;
-
-	sum->sum += check_hist(reason, sum->file, 0, UINT64_MAX);
-}
-
-uint64_t exit_stats_sum_hist(const char *file)
-{
-	struct sum sum = { file };
-
-	exit_stats_walk_reasons(add_hist, &sum);
-	return sum.sum;
-}
-
-uint64_t exit_stats_known_time(void)
-{
-	return exit_stats_number("guest_cycles") + exit_stats_sum("away_total");
-}
-
-char *exit_stats_read_table(const char *dir)
+char *exit_stats_read_table(const char *file)
 {
 	size_t size = 1 << 18, len = 0;
 	char path[PATH_MAX], *table;
 	ssize_t ret;
 	int fd;
 
-	snprintf(path, sizeof(path), DEBUGFS "/%s/exit_stats", dir);
+	snprintf(path, sizeof(path), EXIT_STATS_DEBUGFS "/%s", file);
 	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return NULL;
+	TEST_ASSERT(fd >= 0, "Opening '%s': %s", path, strerror(errno));
 
 	table = malloc(size);
 	TEST_ASSERT(table, "-ENOMEM for a table");
@@ -314,59 +359,235 @@ char *exit_stats_read_table(const char *dir)
 	return table;
 }
 
-/* The word in column @column of the line, of which there are as many as in the header */
-static const char *table_word(const char *line, int column)
+char *exit_stats_read_vm_table(struct kvm_vm *vm)
 {
-	while (column--) {
-		line += strcspn(line, "\n ");
-		line += strspn(line, " ");
-		TEST_ASSERT(*line && *line != '\n', "A table with a short line");
-	}
+	char file[64];
 
-	return line;
+	snprintf(file, sizeof(file), "kvm/%d-%d/exit_stats", getpid(), vm->fd);
+	return exit_stats_read_table(file);
 }
 
-uint64_t exit_stats_table_number(const char *table, const char *reason, const char *column)
+char *exit_stats_read_vcpu_table(struct kvm_vcpu *vcpu)
 {
-	size_t reason_len = strlen(reason), column_len = strlen(column);
+	char file[64];
+
+	snprintf(file, sizeof(file), "kvm/%d-%d/vcpu%u/exit_stats", getpid(), vcpu->vm->fd,
+		 vcpu->id);
+	return exit_stats_read_table(file);
+}
+
+/* What is in the line of a table after its first word, NULL without such a line */
+static const char *table_line(const char *table, const char *word)
+{
+	size_t len = strlen(word);
 	const char *line = table;
-	int i = 0;
 
-	while (strncmp(table_word(table, i), column, column_len) ||
-	       !strchr("\n ", table_word(table, i)[column_len]))
-		i++;
-
-	while ((line = strchr(line, '\n'))) {
-		line++;
-		if (!strncmp(line, reason, reason_len) && line[reason_len] == ' ')
-			return strtoull(table_word(line, i), NULL, 10);
+	while (line && (strncmp(line, word, len) || line[len] != ' ')) {
+		line = strchr(line, '\n');
+		if (line)
+			line++;
 	}
 
-	return 0;
+	return line ? line + len : NULL;
 }
 
-uint64_t exit_stats_vcpu_exits(struct kvm_vcpu *vcpu)
+/* The first number of a line, a percentage, in hundredths */
+static uint64_t table_tax(const char *line, const char **rest)
 {
-	struct kvm_stats_header header;
+	uint64_t tax, hundredths;
+	char *end;
+
+	tax = strtoull(line, &end, 10);
+	TEST_ASSERT(*end == '.', "No tax in '%s'", line);
+	hundredths = strtoull(end + 1, &end, 10);
+	*rest = end;
+
+	return tax * 100 + hundredths;
+}
+
+void exit_stats_table_row(const char *table, const char *reason, struct exit_stats_row *row)
+{
+	const char *line = table_line(table, reason);
+
+	if (!line) {
+		memset(row, 0, sizeof(*row));
+		return;
+	}
+	table_tax(line, &line);
+	parse_row(line, row);
+}
+
+uint64_t exit_stats_table_dropped(const char *table)
+{
+	const char *line = table_line(table, "dropped");
+
+	TEST_ASSERT(line, "A table without 'dropped'");
+	return strtoull(line, NULL, 10);
+}
+
+/* Check the names of the columns. */
+static void check_header(const char *table)
+{
+	const char *pos = table_line(table, "reason");
+	static const char * const hists[] = { "cycles_hist", "away_hist" };
+	const char *name;
+	int i;
+
+	TEST_ASSERT(pos == table + strlen("reason"), "A table without a header");
+	for (i = -1; i < EXIT_STATS_NR_NUMBERS + (int)ARRAY_SIZE(hists); i++) {
+		name = i < 0 ? "tax_percent" :
+		       i < EXIT_STATS_NR_NUMBERS ? exit_stats_numbers[i] :
+		       hists[i - EXIT_STATS_NR_NUMBERS];
+		pos += strspn(pos, " ");
+		TEST_ASSERT(!strncmp(pos, name, strlen(name)), "No column '%s' in '%s'", name, pos);
+		pos += strlen(name);
+	}
+	TEST_ASSERT(*pos == '\n', "One column too many: '%s'", pos);
+}
+
+struct laws {
+	char *table;
+	uint64_t life;
+	struct exit_stats_row sum;
+};
+
+/* Check one reason: its line is that in the table, its files are the line. */
+static void check_reason(const char *reason, void *data)
+{
+	struct exit_stats_row row, other;
+	struct laws *laws = data;
+	const char *line;
+	uint64_t tax;
+	int i;
+
+	exit_stats_read_row(reason, &row);
+	exit_stats_check_row(reason, &row);
+	exit_stats_add_row(&laws->sum, &row);
+
+	for (i = 0; i < EXIT_STATS_NR_NUMBERS; i++)
+		other.number[i] = exit_stats_reason_number(reason, exit_stats_numbers[i]);
+	read_hist(reason, "cycles_hist", other.cycles_hist);
+	read_hist(reason, "away_hist", other.away_hist);
+	exit_stats_check_same(reason, "stat", &row, "the files", &other);
+
+	if (!laws->table)
+		return;
+
+	exit_stats_table_row(laws->table, reason, &other);
+	exit_stats_check_same(reason, "stat", &row, "the table", &other);
+
+	line = table_line(laws->table, reason);
+	TEST_ASSERT(!line == !row.number[EXIT_STATS_COUNT], "%s: a line without an exit", reason);
+	if (line && laws->life) {
+		tax = row.number[EXIT_STATS_AWAY_TOTAL] * 10000. / laws->life;
+		TEST_ASSERT(table_tax(line, &line) - tax + 1 <= 2,
+			    "%s: the tax is not %lu hundredths of a percent", reason, tax);
+	}
+}
+
+void exit_stats_check_laws(void)
+{
+	struct laws laws = { .life = exit_stats_known_time() };
+	struct exit_stats_row total;
+
+	if (exit_stats_has_tables()) {
+		laws.table = exit_stats_read_table("kvm_exit_stats");
+		check_header(laws.table);
+	}
+	exit_stats_walk_reasons(check_reason, &laws);
+
+	TEST_ASSERT_EQ(laws.sum.number[EXIT_STATS_COUNT], exit_stats_number("total_exits"));
+	TEST_ASSERT_EQ(laws.sum.number[EXIT_STATS_CYCLES_TOTAL],
+		       exit_stats_number("total_cycles"));
+	TEST_ASSERT_EQ(laws.sum.number[EXIT_STATS_GUEST_CYCLES],
+		       exit_stats_number("guest_cycles"));
+	TEST_ASSERT_EQ(exit_stats_number("dropped"), 0);
+
+	if (laws.table) {
+		exit_stats_table_row(laws.table, "TOTAL", &total);
+		exit_stats_check_same("TOTAL", "the reasons", &laws.sum, "the table", &total);
+		TEST_ASSERT_EQ(exit_stats_table_dropped(laws.table), 0);
+		free(laws.table);
+	}
+}
+
+struct sum {
+	enum exit_stats_number number;
+	uint64_t sum;
+	uint64_t max;
+	uint64_t in_away_hist;
+};
+
+static void add_number(const char *reason, void *data)
+{
+	struct exit_stats_row row;
+	struct sum *sum = data;
+
+	exit_stats_read_row(reason, &row);
+	sum->sum += row.number[sum->number];
+	if (row.number[sum->number] > sum->max)
+		sum->max = row.number[sum->number];
+	sum->in_away_hist += sum_hist(row.away_hist);
+}
+
+uint64_t exit_stats_sum(enum exit_stats_number number)
+{
+	struct sum sum = { number };
+
+	exit_stats_walk_reasons(add_number, &sum);
+	return sum.sum;
+}
+
+uint64_t exit_stats_max(enum exit_stats_number number)
+{
+	struct sum sum = { number };
+
+	exit_stats_walk_reasons(add_number, &sum);
+	return sum.max;
+}
+
+uint64_t exit_stats_nr_away(void)
+{
+	struct sum sum = {};
+
+	exit_stats_walk_reasons(add_number, &sum);
+	return sum.in_away_hist;
+}
+
+uint64_t exit_stats_known_time(void)
+{
+	return exit_stats_number("guest_cycles") + exit_stats_sum(EXIT_STATS_AWAY_TOTAL);
+}
+
+void exit_stats_vcpu_stat(struct kvm_vcpu *vcpu, const char *name, uint64_t *data, size_t n)
+{
 	struct kvm_stats_desc *descs, *desc;
-	uint64_t exits = UINT64_MAX;
-	size_t size;
+	struct kvm_stats_header header;
+	bool found = false;
 	int fd, i;
 
 	fd = vcpu_get_stats_fd(vcpu);
 	read_stats_header(fd, &header);
 	descs = read_stats_descriptors(fd, &header);
-	size = get_stats_descriptor_size(&header);
 
 	for (i = 0; i < header.num_desc; i++) {
-		desc = (void *)descs + i * size;
-		if (!strcmp(desc->name, "exits"))
-			read_stat_data(fd, &header, desc, &exits, 1);
+		desc = get_stats_descriptor(descs, i, &header);
+		if (strcmp(desc->name, name))
+			continue;
+		read_stat_data(fd, &header, desc, data, n);
+		found = true;
 	}
-	TEST_ASSERT(exits != UINT64_MAX, "KVM has no stat 'exits'");
+	TEST_ASSERT(found, "KVM has no stat '%s'", name);
 
 	free(descs);
 	close(fd);
+}
+
+uint64_t exit_stats_vcpu_exits(struct kvm_vcpu *vcpu)
+{
+	uint64_t exits;
+
+	exit_stats_vcpu_stat(vcpu, "exits", &exits, 1);
 	return exits;
 }
 
