@@ -155,13 +155,18 @@ static const struct column all_columns[] = {
 	{ "AWAY_P99.9", "99.9th percentile of the away times, estimated", KIND_CYCLES, ALWAYS,
 	  get_quantile, OF(away), 0.999 },
 	{ "AWAY_MAX", "longest away time", KIND_CYCLES, SINCE_RESET, get_extreme, OF(away), 1 },
-	{ "KVM", "part of AWAY in KVM, i.e. what is not in the next three", KIND_CYCLES, ALWAYS,
+	{ "KVM", "part of AWAY in KVM, i.e. not in the three below", KIND_CYCLES, ALWAYS,
 	  get_number, OF(kvm) },
 	{ "USER", "part of AWAY in user space", KIND_CYCLES, ALWAYS, get_number, OF(user) },
 	{ "BLOCKED", "part of AWAY with the vCPU idle", KIND_CYCLES, ALWAYS, get_number,
 	  OF(blocked) },
 	{ "PREEMPTED", "part of AWAY with the vCPU task scheduled out", KIND_CYCLES, ALWAYS,
 	  get_number, OF(preempted) },
+	{ "POLLED", "part of BLOCKED in which KVM polls for a wakeup", KIND_CYCLES, ALWAYS,
+	  get_number, OF(polled) },
+	{ "USER_EXITS", "exits to user space", KIND_COUNT, ALWAYS, get_number, OF(user_exits) },
+	{ "GUEST", "time in the guest that ended with the exits", KIND_CYCLES, ALWAYS, get_number,
+	  OF(guest) },
 	{ "TAX", "AWAY in percent of all vCPU time", KIND_PERCENT, ALWAYS, get_tax,
 	  OF(away.total) },
 	{ "KVM%", "KVM in percent of all vCPU time", KIND_PERCENT, ALWAYS, get_tax, OF(kvm) },
@@ -278,23 +283,26 @@ void format_title(char *text, size_t size, const struct snapshot *snapshot,
 	const struct reason *total = &snapshot->total;
 	struct value handling = number(total->cycles.total);
 	double life = snapshot_life(snapshot);
-	char time[VALUE_LEN];
+	char time[VALUE_LEN], dropped[VALUE_LEN] = "";
 	int used;
 
 	format_value(time, KIND_CYCLES, &handling, style);
+	if (snapshot->dropped)
+		snprintf(dropped, sizeof(dropped), " and %llu dropped",
+			 (unsigned long long)snapshot->dropped);
 	if (snapshot->interval)
-		used = snprintf(text, size, "%s, %s, %.2f s: %llu exits, %s %s in handling",
+		used = snprintf(text, size, "%s, %s, %.2f s: %llu exits%s, %s %s in handling",
 				snapshot->isa, snapshot->scope, snapshot->seconds,
-				(unsigned long long)total->count, time,
+				(unsigned long long)total->count, dropped, time,
 				style->time ? "us" : "cycles");
 	else
-		used = snprintf(text, size, "%s, %s: %llu exits, %s %s in handling", snapshot->isa,
-				snapshot->scope, (unsigned long long)total->count, time,
-				style->time ? "us" : "cycles");
+		used = snprintf(text, size, "%s, %s: %llu exits%s, %s %s in handling",
+				snapshot->isa, snapshot->scope, (unsigned long long)total->count,
+				dropped, time, style->time ? "us" : "cycles");
 	if (life > 0 && (size_t)used < size)
 		snprintf(text + used, size - (size_t)used,
 			 "; vCPU time: %.1f%% guest, %.1f%% kvm, %.1f%% user, %.1f%% blocked, %.1f%% preempted",
-			 100 * (double)snapshot->guest_cycles / life,
+			 100 * (double)total->guest / life,
 			 100 * (double)total->kvm / life, 100 * (double)total->user / life,
 			 100 * (double)total->blocked / life,
 			 100 * (double)total->preempted / life);

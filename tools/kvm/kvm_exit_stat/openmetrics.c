@@ -113,8 +113,6 @@ enum status read_metrics(struct metrics *metrics, const struct source *source)
 		status = source_number(source, "/clock_warps", &metrics->clock_warps);
 	if (!status)
 		status = source_number(source, "/enabled", &metrics->enabled);
-	if (!status)
-		status = source_number(source, "/away", &metrics->away);
 	if (status)
 		free_metrics(metrics);
 	return status;
@@ -132,14 +130,15 @@ void write_metrics(FILE *file, const struct metrics *metrics)
 	write_reasons(&to);
 	write_head(&to, "kvm_exit_guest_seconds_total", "counter", "Time of vCPUs in the guest.");
 	fprintf(file, "kvm_exit_guest_seconds_total{isa=\"%s\"} ", metrics->snapshot.isa);
-	write_seconds(&to, metrics->snapshot.guest_cycles, 17);
+	write_seconds(&to, metrics->snapshot.total.guest, 17);
 	fputc('\n', file);
 	write_number(&to, "kvm_exit_clock_warps_total", "counter",
 		     "Times that ended at a lower TSC value than they began with.",
 		     metrics->clock_warps);
+	write_number(&to, "kvm_exit_dropped_total", "counter",
+		     "VM-Exits that are in no other number, for want of memory.",
+		     metrics->snapshot.dropped);
 	write_number(&to, "kvm_exit_stats_enabled", "gauge", "Whether VM-Exits are recorded.",
 		     metrics->enabled);
-	write_number(&to, "kvm_exit_stats_away", "gauge",
-		     "Whether the time until the next VM-Entry is measured.", metrics->away);
 	fputs("# EOF\n", file);
 }

@@ -11,7 +11,6 @@ struct metrics {
 	struct snapshot snapshot;
 	uint64_t clock_warps;
 	uint64_t enabled;
-	uint64_t away;
 };
 
 enum status read_metrics(struct metrics *metrics, const struct source *source);

@@ -94,7 +94,6 @@ static enum status make_sum(struct plot *plot)
 	for (size_t i = 0; !status && i < plot->nr; i++) {
 		const struct snapshot *interval = &plot->intervals[i];
 
-		plot->sum.guest_cycles += interval->guest_cycles;
 		for (size_t j = 0; j < interval->nr_reasons; j++) {
 			const struct reason *from = &interval->reasons[j];
 			struct reason *to = snapshot_find_or_add(&plot->sum, from->name);

@@ -8,7 +8,7 @@
 
 #include "record.h"
 
-#define FORMAT_VERSION	1
+#define FORMAT_VERSION	2
 
 #define MAX_LINE_LEN	(16 << 20)
 
@@ -75,8 +75,7 @@ enum status write_snapshot(FILE *file, const struct snapshot *snapshot)
 	json_object_object_add(object, "isa", json_object_new_string(snapshot->isa));
 	json_object_object_add(object, "tsc_khz", json_object_new_uint64(snapshot->tsc_khz));
 	json_object_object_add(object, "scope", json_object_new_string(snapshot->scope));
-	json_object_object_add(object, "guest_cycles",
-			       json_object_new_uint64(snapshot->guest_cycles));
+	json_object_object_add(object, "dropped", json_object_new_uint64(snapshot->dropped));
 	json_object_object_add(object, "reasons", reasons);
 
 	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
@@ -197,7 +196,7 @@ static enum status get_snapshot(const struct position *at, struct json_object *o
 
 	status = get_number(at, object, "kvm_exit_stat", &version);
 	if (!status && version != FORMAT_VERSION)
-		status = malformed(at, "kvm_exit_stat", "is not 1, the version of the format");
+		status = malformed(at, "kvm_exit_stat", "is not 2, the version of the format");
 	if (!status)
 		status = get_seconds(at, object, "time", &snapshot->time);
 	if (!status)
@@ -211,7 +210,7 @@ static enum status get_snapshot(const struct position *at, struct json_object *o
 	if (!status)
 		status = get_string(at, object, "scope", snapshot->scope, sizeof(snapshot->scope));
 	if (!status)
-		status = get_number(at, object, "guest_cycles", &snapshot->guest_cycles);
+		status = get_number(at, object, "dropped", &snapshot->dropped);
 	if (!status && !reasons)
 		status = malformed(at, "reasons", "is missing");
 	if (status)

@@ -15,11 +15,14 @@ const struct number numbers[NR_NUMBERS] = {
 	{ "cycles_hist", "cycles", "hist", OF(cycles.hist), NR_BUCKETS },
 	{ "away_user", "away", "user", OF(user), 1 },
 	{ "away_blocked", "away", "blocked", OF(blocked), 1 },
+	{ "away_polled", "away", "polled", OF(polled), 1 },
 	{ "away_preempted", "away", "preempted", OF(preempted), 1 },
 	{ "away_total", "away", "total", OF(away.total), 1 },
 	{ "away_min", "away", "min", OF(away.min), 1 },
 	{ "away_max", "away", "max", OF(away.max), 1 },
 	{ "away_hist", "away", "hist", OF(away.hist), NR_BUCKETS },
+	{ "user_exits", NULL, "user_exits", OF(user_exits), 1 },
+	{ "guest_cycles", NULL, "guest_cycles", OF(guest), 1 },
 };
 
 bool reason_occurred(const struct reason *reason)
@@ -83,7 +86,7 @@ void snapshot_derive(struct snapshot *snapshot)
 		struct reason *reason = &snapshot->reasons[i];
 		uint64_t others = reason->user + reason->blocked + reason->preempted;
 
-		/* Numbers that are read one by one need not match. */
+		/* Sums that stopped at 2^64 - 1 need not match. */
 		reason->kvm = reason->away.total > others ? reason->away.total - others : 0;
 
 		total->count += reason->count;
@@ -91,8 +94,11 @@ void snapshot_derive(struct snapshot *snapshot)
 		total->away.total += reason->away.total;
 		total->user += reason->user;
 		total->blocked += reason->blocked;
+		total->polled += reason->polled;
 		total->preempted += reason->preempted;
 		total->kvm += reason->kvm;
+		total->user_exits += reason->user_exits;
+		total->guest += reason->guest;
 	}
 }
 
@@ -104,16 +110,13 @@ void snapshot_free(struct snapshot *snapshot)
 
 double snapshot_life(const struct snapshot *snapshot)
 {
-	return (double)snapshot->guest_cycles + (double)snapshot->total.away.total;
+	return (double)snapshot->total.guest + (double)snapshot->total.away.total;
 }
 
-/*
- * Only a reset lets a minimum grow or a maximum shrink.  The total is read before
- * them: if there was none, the first time of all may have come in between.
- */
+/* Only a reset lets a minimum grow or a maximum shrink, unless there was no time. */
 static bool times_were_reset(const struct times *a, const struct times *b)
 {
-	return a->total && (b->min > a->min || b->max < a->max);
+	return times_count(a) && (b->min > a->min || b->max < a->max);
 }
 
 /* Make @reason what happened since @before. */
@@ -145,12 +148,12 @@ enum status snapshot_subtract(struct snapshot *interval, const struct snapshot *
 			      const struct snapshot *b)
 {
 	static const struct reason none;
-	bool ok = b->guest_cycles >= a->guest_cycles;
+	bool ok = b->dropped >= a->dropped;
 
 	*interval = *b;
 	interval->interval = true;
 	interval->seconds = b->uptime - a->uptime;
-	interval->guest_cycles -= a->guest_cycles;
+	interval->dropped -= a->dropped;
 	interval->reasons = NULL;
 	interval->nr_reasons = 0;
 

@@ -36,6 +36,12 @@ struct reason {
 	uint64_t preempted;
 	/* What remains of it; derived */
 	uint64_t kvm;
+	/* The part of blocked in which KVM polled */
+	uint64_t polled;
+	/* Exits after which KVM_RUN returned to user space */
+	uint64_t user_exits;
+	/* Time in the guest that exits of this reason ended */
+	uint64_t guest;
 };
 
 /*
@@ -51,7 +57,8 @@ struct snapshot {
 	double uptime;
 	bool interval;
 	double seconds;
-	uint64_t guest_cycles;
+	/* Exits that are in no other number, for want of memory */
+	uint64_t dropped;
 	struct reason *reasons;
 	size_t nr_reasons;
 	/* Derived: no histograms, no minima, no maxima */
@@ -59,12 +66,9 @@ struct snapshot {
 };
 
 /*
- * The numbers that the kernel gives of a reason.  The names are those of the files
- * in sysfs and of the columns in debugfs; in JSON a number has a key in an object of
- * the reason, which has a name unless it is the reason itself.
- *
- * Numbers are read in this order.  The parts of the away time come before the total,
- * which they cannot exceed then, and the totals before the extrema.
+ * The numbers that the kernel gives of a reason, but for averages.  The names are those
+ * of the columns in sysfs and debugfs; in JSON a number has a key in an object of the
+ * reason, which has a name unless it is the reason itself.
  */
 struct number {
 	const char *name;
@@ -74,7 +78,7 @@ struct number {
 	size_t length;
 };
 
-#define NR_NUMBERS	12
+#define NR_NUMBERS	15
 extern const struct number numbers[NR_NUMBERS];
 
 /* A number, or the first of a histogram, at an offset in struct reason */

@@ -3,9 +3,8 @@
  * Read the statistics: of the system from sysfs, which is the ABI, and of a VM or a
  * vCPU from their tables in debugfs.
  *
- * While VMs run, the files in sysfs change from one to the next.  A reason is read
- * again if a VM-Exit or a VM-Entry came between its files, a few times.  What remains
- * for a busy reason are the exits of some microseconds.
+ * A reason is a line in both, of one consistent copy, with the same columns.  While VMs
+ * run, the files in sysfs change from one reason to the next.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -22,8 +21,17 @@
 
 #define MAX_TRIES	3
 
-/* A histogram of 32 numbers is the longest file. */
-#define FILE_LEN	1024
+/* A file in sysfs is shorter than a page. */
+#define FILE_LEN	4096
+
+/* The columns of a file "stat", in their order.  Later kernels may append more. */
+#define STAT_COLUMNS							\
+	"count cycles_total cycles_min cycles_avg cycles_max "		\
+	"away_total away_min away_avg away_max "			\
+	"away_user away_blocked away_polled away_preempted "		\
+	"user_exits guest_cycles cycles_hist away_hist"
+
+#define MAX_COLUMNS	64
 
 static __printf(2, 3) enum status make_path(char path[PATH_MAX], const char *format, ...)
 {
@@ -97,102 +105,152 @@ static enum status read_file(const struct source *source, const char *file, char
 	return status;
 }
 
-/*
- * Parse @length numbers of 64 bits from the beginning of @text, with one blank
- * between two.  Return what follows, or NULL if they are not there.
- */
-static const char *parse_numbers(const char *text, uint64_t *to, size_t length)
+/* Parse a number of 64 bits.  Return what follows, or NULL if there is none. */
+static const char *parse_number(const char *text, uint64_t *number)
 {
-	for (size_t i = 0; i < length; i++) {
-		char *end;
+	char *end;
 
-		if (i > 0 && *text++ != ' ')
-			return NULL;
-		if (!isdigit((unsigned char)*text))
-			return NULL;
-		errno = 0;
-		to[i] = strtoull(text, &end, 10);
-		if (errno)
-			return NULL;
-		text = end;
-	}
-	return text;
+	if (!isdigit((unsigned char)*text))
+		return NULL;
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	return errno ? NULL : end;
 }
 
-static enum status read_numbers(const struct source *source, const char *file, uint64_t *to,
-				size_t length)
+static bool parse_whole_number(const char *text, uint64_t *number)
 {
-	char text[FILE_LEN] = "";
-	enum status status = read_file(source, file, text);
-	const char *end;
+	const char *end = parse_number(text, number);
 
-	if (status)
-		return status;
-	end = parse_numbers(text, to, length);
-	if (!end || *end)
-		return fail(STATUS_BAD_FILE, "%s%s is malformed: '%.80s' is not %s of 64 bits",
-			    source->sysfs, file, text,
-			    length == 1 ? "a number" : "a histogram of 32 numbers");
-	return STATUS_OK;
+	return end && !*end;
+}
+
+/* A histogram: bucket:count,... or "-" */
+static bool parse_hist(const char *text, uint64_t hist[NR_BUCKETS])
+{
+	uint64_t bucket;
+
+	memset(hist, 0, NR_BUCKETS * sizeof(*hist));
+	if (!strcmp(text, "-"))
+		return true;
+	for (;;) {
+		text = parse_number(text, &bucket);
+		if (!text || bucket >= NR_BUCKETS || *text++ != ':')
+			return false;
+		text = parse_number(text, &hist[bucket]);
+		if (!text)
+			return false;
+		if (!*text)
+			return true;
+		if (*text++ != ',')
+			return false;
+	}
 }
 
 enum status source_number(const struct source *source, const char *file, uint64_t *number)
 {
-	return read_numbers(source, file, number, 1);
-}
+	char text[FILE_LEN] = "";
+	enum status status = read_file(source, file, text);
 
-static enum status read_number(const struct source *source, struct reason *reason,
-			       const struct number *number)
-{
-	char file[REASON_NAME_LEN + 64];
-
-	snprintf(file, sizeof(file), "/reasons/%s/%s", reason->name, number->name);
-	return read_numbers(source, file, number_of(reason, number), number->length);
-}
-
-static const struct number *find_number(size_t offset)
-{
-	const struct number *number = numbers;
-
-	while (number->offset != offset)
-		number++;
-	return number;
-}
-
-/* What changes at a VM-Exit and at a VM-Entry: nothing if the reason never occurred */
-static enum status read_state(const struct source *source, struct reason *reason)
-{
-	const struct number *count = find_number(offsetof(struct reason, count));
-	const struct number *away = find_number(offsetof(struct reason, away.total));
-	enum status status = read_number(source, reason, count);
-
-	return status || !reason->count ? status : read_number(source, reason, away);
-}
-
-/* Read until no VM-Exit and no VM-Entry comes between the numbers. */
-static enum status read_reason(const struct source *source, struct reason *reason)
-{
-	struct reason before = *reason, after = *reason;
-	enum status status = read_state(source, &before);
-
-	for (int tries = 0; !status && before.count && tries < MAX_TRIES; tries++) {
-		for (size_t i = 0; !status && i < NR_NUMBERS; i++)
-			status = read_number(source, reason, &numbers[i]);
-		if (!status)
-			status = read_state(source, &after);
-		if (after.count == before.count && after.away.total == before.away.total)
-			break;
-		before = after;
-	}
+	if (!status && !parse_whole_number(text, number))
+		status = fail(STATUS_BAD_FILE,
+			      "%s%s is malformed: '%.80s' is not a number of 64 bits",
+			      source->sysfs, file, text);
 	return status;
+}
+
+/* Where the fields of a line have which number */
+struct columns {
+	size_t of[NR_NUMBERS];
+};
+
+/* The fields of a line, and NULL after the last */
+static void split(char *line, const char *fields[MAX_COLUMNS + 1])
+{
+	size_t n = 0;
+
+	for (char *rest = line, *field; n < MAX_COLUMNS && (field = strsep(&rest, " \t\n"));) {
+		if (*field)
+			fields[n++] = field;
+	}
+	while (n <= MAX_COLUMNS)
+		fields[n++] = NULL;
+}
+
+static enum status find_columns(const char *path, const char *fields[], struct columns *columns)
+{
+	for (size_t i = 0; i < NR_NUMBERS; i++) {
+		size_t *column = &columns->of[i];
+
+		for (*column = 0; fields[*column]; ++*column) {
+			if (!strcmp(fields[*column], numbers[i].name))
+				break;
+		}
+		if (!fields[*column])
+			return fail(STATUS_BAD_FILE, "%s is malformed: there is no column %s", path,
+				    numbers[i].name);
+	}
+	return STATUS_OK;
+}
+
+/* NULL if @status is an error */
+static struct reason *add_reason(struct snapshot *snapshot, const char *path, const char *name,
+				 enum status *status)
+{
+	struct reason *reason;
+
+	if (!is_reason_name(name)) {
+		*status = fail(STATUS_BAD_FILE,
+			       "%s is malformed: '%.80s' is no name of an exit reason", path,
+			       name);
+		return NULL;
+	}
+	reason = snapshot_add(snapshot, name);
+	*status = reason ? STATUS_OK : fail(STATUS_SYSTEM, "out of memory");
+	return reason;
+}
+
+static enum status parse_reason(const char *path, const char *fields[],
+				const struct columns *columns, struct reason *reason)
+{
+	for (size_t i = 0; i < NR_NUMBERS; i++) {
+		const char *text = fields[columns->of[i]];
+		uint64_t *to = number_of(reason, &numbers[i]);
+
+		if (!text)
+			return fail(STATUS_BAD_FILE, "%s is malformed: %s of %s is missing", path,
+				    numbers[i].name, reason->name);
+		if (!(numbers[i].length > 1 ? parse_hist(text, to) : parse_whole_number(text, to)))
+			return fail(STATUS_BAD_FILE, "%s is malformed: %s of %s is '%.80s'", path,
+				    numbers[i].name, reason->name, text);
+	}
+	return STATUS_OK;
+}
+
+static enum status read_stat(const struct source *source, const struct columns *columns,
+			     struct reason *reason)
+{
+	char file[REASON_NAME_LEN + 16], path[PATH_MAX + sizeof(file)], text[FILE_LEN] = "";
+	const char *fields[MAX_COLUMNS + 1];
+	enum status status;
+
+	snprintf(file, sizeof(file), "/reasons/%s/stat", reason->name);
+	status = read_file(source, file, text);
+	if (status)
+		return status;
+	snprintf(path, sizeof(path), "%s%s", source->sysfs, file);
+	split(text, fields);
+	return parse_reason(path, fields, columns, reason);
 }
 
 static enum status read_reasons(const struct source *source, struct snapshot *snapshot)
 {
 	int fd = openat(source->sysfs_fd, "reasons", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	enum status status = STATUS_OK;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char names[] = STAT_COLUMNS, path[PATH_MAX + 16];
+	const char *fields[MAX_COLUMNS + 1];
+	struct columns columns = {};
 	struct dirent *entry;
+	enum status status;
 
 	if (!dir) {
 		status = cannot_read_sysfs(source, "/reasons");
@@ -201,22 +259,17 @@ static enum status read_reasons(const struct source *source, struct snapshot *sn
 		return status;
 	}
 
+	snprintf(path, sizeof(path), "%s/reasons", source->sysfs);
+	split(names, fields);
+	status = find_columns(path, fields, &columns);
 	while (!status && (errno = 0, entry = readdir(dir))) {
 		struct reason *reason;
 
 		if (entry->d_name[0] == '.')
 			continue;
-		if (!is_reason_name(entry->d_name)) {
-			status = fail(STATUS_BAD_FILE,
-				      "%s/reasons: '%s' is no name of an exit reason",
-				      source->sysfs, entry->d_name);
-			break;
-		}
-		reason = snapshot_add(snapshot, entry->d_name);
-		if (!reason)
-			status = fail(STATUS_SYSTEM, "out of memory");
-		else
-			status = read_reason(source, reason);
+		reason = add_reason(snapshot, path, entry->d_name, &status);
+		if (reason)
+			status = read_stat(source, &columns, reason);
 	}
 	if (!status && errno)
 		status = cannot_read_sysfs(source, "/reasons");
@@ -238,9 +291,9 @@ static enum status read_sysfs(const struct source *source, struct snapshot *snap
 		snapshot->nr_reasons = 0;
 		status = source_number(source, "/total_exits", &before);
 		if (!status)
-			status = source_number(source, "/guest_cycles", &snapshot->guest_cycles);
-		if (!status)
 			status = read_reasons(source, snapshot);
+		if (!status)
+			status = source_number(source, "/dropped", &snapshot->dropped);
 		if (!status)
 			status = source_number(source, "/total_exits", &after);
 		if (status)
@@ -254,142 +307,54 @@ static enum status read_sysfs(const struct source *source, struct snapshot *snap
 		    source->sysfs, MAX_TRIES);
 }
 
-/* A histogram in a table: bucket:count,... or "-" */
-static bool parse_sparse(const char *text, uint64_t hist[NR_BUCKETS])
+/* A line below the header of a table.  It is @whole with the last one, "dropped N". */
+static enum status parse_line(const char *path, const char *fields[],
+			      const struct columns *columns, struct snapshot *snapshot,
+			      bool *whole)
 {
-	uint64_t bucket;
+	const char *name = fields[0] ?: "", *number = fields[0] && fields[1] ? fields[1] : "";
 
-	memset(hist, 0, NR_BUCKETS * sizeof(*hist));
-	if (!strcmp(text, "-"))
-		return true;
-	for (;;) {
-		text = parse_numbers(text, &bucket, 1);
-		if (!text || bucket >= NR_BUCKETS || *text++ != ':')
-			return false;
-		text = parse_numbers(text, &hist[bucket], 1);
-		if (!text)
-			return false;
-		if (!*text)
-			return true;
-		if (*text++ != ',')
-			return false;
-	}
-}
-
-static bool parse_field(const char *text, uint64_t *to, size_t length)
-{
-	const char *end;
-
-	if (length > 1)
-		return parse_sparse(text, to);
-	end = parse_numbers(text, to, 1);
-	return end && !*end;
-}
-
-/* The columns of a table in debugfs, which is no ABI: they are found by name. */
-#define MAX_COLUMNS	64
-
-struct columns {
-	size_t reason;
-	size_t guest_cycles;
-	size_t number[NR_NUMBERS];
-};
-
-static size_t split(char *line, char *fields[MAX_COLUMNS])
-{
-	size_t n = 0;
-
-	for (char *rest = line, *field; n < MAX_COLUMNS && (field = strsep(&rest, " \t\n"));) {
-		if (*field)
-			fields[n++] = field;
-	}
-	return n;
-}
-
-static bool find_column(char *fields[], size_t n, const char *name, size_t *column)
-{
-	for (*column = 0; *column < n; ++*column) {
-		if (!strcmp(fields[*column], name))
-			return true;
-	}
-	return false;
-}
-
-static bool parse_header(char *line, struct columns *columns)
-{
-	char *fields[MAX_COLUMNS];
-	size_t n = split(line, fields);
-	bool ok = find_column(fields, n, "reason", &columns->reason) &&
-		  find_column(fields, n, "guest_cycles", &columns->guest_cycles);
-
-	for (size_t i = 0; i < NR_NUMBERS; i++)
-		ok = ok && find_column(fields, n, numbers[i].name, &columns->number[i]);
-	return ok;
-}
-
-/* @total is set by the last line, TOTAL, without which a table is not whole. */
-static enum status parse_line(const char *path, char *line, const struct columns *columns,
-			      struct snapshot *snapshot, bool *total)
-{
-	char *fields[MAX_COLUMNS];
-	size_t n = split(line, fields);
-	struct reason *reason;
-
-	if (*total || columns->reason >= n || columns->guest_cycles >= n)
-		return fail(STATUS_BAD_FILE, "%s is malformed: a line is incomplete", path);
-
-	if (!strcmp(fields[columns->reason], "TOTAL")) {
-		*total = true;
-		if (!parse_field(fields[columns->guest_cycles], &snapshot->guest_cycles, 1))
-			return fail(STATUS_BAD_FILE, "%s is malformed: guest_cycles '%.80s'",
-				    path, fields[columns->guest_cycles]);
+	/* What the others add up to */
+	if (!strcmp(name, "TOTAL"))
 		return STATUS_OK;
+
+	*whole = !strcmp(name, "dropped");
+	if (!*whole) {
+		enum status status;
+		struct reason *reason = add_reason(snapshot, path, name, &status);
+
+		return reason ? parse_reason(path, fields, columns, reason) : status;
 	}
-
-	if (!is_reason_name(fields[columns->reason]))
-		return fail(STATUS_BAD_FILE,
-			    "%s is malformed: '%.80s' is no name of an exit reason", path,
-			    fields[columns->reason]);
-	reason = snapshot_add(snapshot, fields[columns->reason]);
-	if (!reason)
-		return fail(STATUS_SYSTEM, "out of memory");
-
-	for (size_t i = 0; i < NR_NUMBERS; i++) {
-		const char *text = columns->number[i] < n ? fields[columns->number[i]] : "";
-
-		if (!parse_field(text, number_of(reason, &numbers[i]), numbers[i].length))
-			return fail(STATUS_BAD_FILE, "%s is malformed: %s of %s is '%.80s'", path,
-				    numbers[i].name, reason->name, text);
-	}
+	if (!parse_whole_number(number, &snapshot->dropped))
+		return fail(STATUS_BAD_FILE, "%s is malformed: dropped is '%.80s'", path, number);
 	return STATUS_OK;
 }
 
+/* A table is no ABI: its columns are found by name, but for that of the reason. */
 static enum status read_table(const struct source *source, struct snapshot *snapshot)
 {
 	FILE *file = fopen(source->table, "re");
+	const char *fields[MAX_COLUMNS + 1];
+	bool header = false, whole = false;
 	enum status status = STATUS_OK;
-	struct columns columns;
-	bool header = false, total = false;
+	struct columns columns = {};
 	char *line = NULL;
 	size_t size = 0;
 
 	if (!file)
 		return cannot_read_table(source);
 
-	while (!status && getline(&line, &size, file) > 0) {
-		if (header) {
-			status = parse_line(source->table, line, &columns, snapshot, &total);
-			continue;
-		}
+	while (!status && !whole && getline(&line, &size, file) > 0) {
+		split(line, fields);
+		status = header ? parse_line(source->table, fields, &columns, snapshot, &whole) :
+				  find_columns(source->table, fields, &columns);
 		header = true;
-		if (!parse_header(line, &columns))
-			status = fail(STATUS_BAD_FILE, "%s is malformed: a column is missing",
-				      source->table);
 	}
 	if (!status && ferror(file))
 		status = cannot_read_table(source);
-	else if (!status && !total)
-		status = fail(STATUS_BAD_FILE, "%s is malformed: no line TOTAL", source->table);
+	else if (!status && !whole)
+		status = fail(STATUS_BAD_FILE, "%s is malformed: it has no line 'dropped'",
+			      source->table);
 	free(line);
 	fclose(file);
 	snapshot_derive(snapshot);
@@ -488,18 +453,17 @@ static enum status find_vm(const struct source *source, const char *debugfs,
 
 static enum status open_vm(struct source *source)
 {
-	char debugfs[PATH_MAX], vm[NAME_MAX + 1], dir[PATH_MAX];
+	char debugfs[PATH_MAX], vm[NAME_MAX + 1];
 	enum status status;
 
 	status = make_path(debugfs, "%s/sys/kernel/debug/kvm", source->sysroot);
 	if (!status)
 		status = find_vm(source, debugfs, vm);
 	if (!status && source->vcpu >= 0)
-		status = make_path(dir, "%s/%s/vcpu%d", debugfs, vm, source->vcpu);
+		status = make_path(source->table, "%s/%s/vcpu%d/exit_stats", debugfs, vm,
+				   source->vcpu);
 	else if (!status)
-		status = make_path(dir, "%s/%s", debugfs, vm);
-	if (!status)
-		status = make_path(source->table, "%s/exit_stats", dir);
+		status = make_path(source->table, "%s/%s/exit_stats", debugfs, vm);
 	if (status)
 		return status;
 
@@ -516,12 +480,7 @@ static enum status open_vm(struct source *source)
 	if (source->vcpu < 0)
 		return fail(STATUS_UNAVAILABLE, "--vm %s: it has no table %s", source->vm,
 			    source->table);
-	if (access(dir, F_OK) < 0)
-		return fail(STATUS_UNAVAILABLE, "--vcpu %d: VM %s has no such vCPU", source->vcpu,
-			    vm);
-	return fail(STATUS_UNAVAILABLE,
-		    "--vcpu %d: it has no table: per_vcpu was 0 when it was created",
-		    source->vcpu);
+	return fail(STATUS_UNAVAILABLE, "--vcpu %d: VM %s has no such vCPU", source->vcpu, vm);
 }
 
 enum status source_open(struct source *source)

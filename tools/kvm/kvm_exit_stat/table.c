@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <libsmartcols.h>
 
@@ -61,10 +62,6 @@ void table_cell(struct table *table, size_t column, const char *text)
 /* libsmartcols prints nothing of a table without lines. */
 static void print_empty(const struct table *table)
 {
-	if (table->format == FORMAT_JSON) {
-		puts("{\n   \"reasons\": []\n}");
-		return;
-	}
 	for (size_t i = 0; i < table->nr_columns; i++) {
 		struct libscols_column *column = scols_table_get_column(table->scols, i);
 
@@ -74,9 +71,31 @@ static void print_empty(const struct table *table)
 	putchar('\n');
 }
 
+/* libsmartcols has an object of the lines alone: put the number in front. */
+static bool print_json(const struct table *table)
+{
+	char *text = NULL;
+
+	if (!scols_table_get_nlines(table->scols))
+		text = strdup("{\n   \"reasons\": []\n}\n");
+	else if (scols_print_table_to_string(table->scols, &text) < 0)
+		return false;
+	if (!text)
+		return false;
+
+	putchar('{');
+	if (table->name)
+		printf("\n   \"%s\": %llu,", table->name, (unsigned long long)table->number);
+	fputs(text + 1, stdout);
+	free(text);
+	return true;
+}
+
 enum status table_print(struct table *table)
 {
-	if (!table->failed && !scols_table_get_nlines(table->scols))
+	if (!table->failed && table->format == FORMAT_JSON)
+		table->failed = !print_json(table);
+	else if (!table->failed && !scols_table_get_nlines(table->scols))
 		print_empty(table);
 	else if (!table->failed)
 		table->failed = scols_print_table(table->scols) != 0;
@@ -106,6 +125,8 @@ enum status print_snapshot(const struct snapshot *snapshot, const struct selecti
 	}
 
 	table_begin(&table, format);
+	table.name = "dropped";
+	table.number = snapshot->dropped;
 	for (size_t i = 0; i < selection->nr; i++)
 		table_column(&table, selection->columns[i]->name, selection->columns[i]->kind);
 	for (size_t i = 0; i < nr; i++) {

@@ -17,6 +17,9 @@ struct table {
 	struct libscols_line *line;
 	enum format format;
 	size_t nr_columns;
+	/* A number beside the lines, of JSON only, if it has a name */
+	const char *name;
+	uint64_t number;
 	bool failed;
 };
 

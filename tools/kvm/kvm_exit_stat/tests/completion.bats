@@ -19,9 +19,9 @@ setup()
 	mkdir directory
 	touch a.json out.svg out.png out.pdf
 	for word in HLT MSR_READ; do
-		printf '{"kvm_exit_stat":1,"reasons":{"CPUID":{"count":1},"%s":{"count":2}}}\n' $word
+		printf '{"kvm_exit_stat":2,"reasons":{"CPUID":{"count":1},"%s":{"count":2}}}\n' $word
 	done > recording.json
-	printf '{"kvm_exit_stat":1,"reasons":{"XSETBV":{"count":1,"cycles":{"total":1}}}}\n' \
+	printf '{"kvm_exit_stat":2,"reasons":{"XSETBV":{"count":1,"cycles":{"total":1}}}}\n' \
 		> other.json
 	source_completion
 }
@@ -113,7 +113,7 @@ columns()
 	complete_words -o COUNT,BLOCKED,BL
 	expect 'COUNT,BLOCKED,BLOCKED%'
 	complete_words --output=P50,P99,P
-	expect 'P50,P99,P99.9 P50,P99,PREEMPTED P50,P99,PREEMPTED%'
+	expect 'P50,P99,P99.9 P50,P99,POLLED P50,P99,PREEMPTED P50,P99,PREEMPTED%'
 }
 
 @test "columns in the case of the user" {

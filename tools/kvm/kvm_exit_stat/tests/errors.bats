@@ -51,6 +51,19 @@ bad()
 	printf '%s\n' "$before" >"$file"
 }
 
+# bad_stat COLUMN TEXT: that column of CPUID is an error that names file, column and text
+bad_stat()
+{
+	local before
+
+	before=$(<"$STATS/reasons/CPUID/stat")
+	put_stat CPUID "$1=$2"
+	kes
+	fails 7 "$STATS/reasons/CPUID/stat" "$1" "'$2'" || with "$1 is $2"
+	same "$output" "" || with "$1 is $2"
+	put "$STATS/reasons/CPUID/stat" "$before"
+}
+
 @test "usage: unknown options and operands" {
 	refuse nope --nope
 	refuse Z -Z
@@ -351,8 +364,8 @@ bad()
 # Counters are for root, the switches and isa are for everybody.
 modes()
 {
-	chmod 0400 "$STATS"/total_* "$STATS"/guest_cycles "$STATS"/clock_warps "$STATS"/reasons/*/*
-	chmod 0644 "$STATS"/{enabled,away,per_vcpu,interval,isa,tsc_khz}
+	chmod 0400 "$STATS"/total_* "$STATS"/guest_cycles "$STATS"/{clock_warps,dropped} "$STATS"/reasons/*/*
+	chmod 0644 "$STATS"/{enabled,interval,isa,tsc_khz}
 	# The test's directory is that of bats, which is not for others.
 	chmod -R a+X "$ROOT"
 }
@@ -419,32 +432,62 @@ unprivileged()
 
 	for text in '' '\n' 'x\n' '-1\n' '1 2\n' '18446744073709551616\n' '99999999999999999999999\n' \
 		'1.5\n' '0x10\n' ' \n' '4x\n' '4\00005\n' '\0377\n'; do
-		bad reasons/CPUID/count "$text"
+		bad total_exits "$text"
 	done
-	bad reasons/CPUID/cycles_total 'x\n'
-	bad reasons/CPUID/cycles_min '-1\n'
-	bad reasons/CPUID/away_preempted ''
-	bad guest_cycles 'x\n'
+	bad dropped 'x\n'
+	bad dropped ''
 	none
 }
 
-@test "malformed: histograms" {
-	local numbers text
+@test "malformed: a column of stat" {
+	local column text
 
-	printf -v numbers '0 %.0s' {1..30}
-	for text in '' '\n' "${numbers}4\n" "${numbers}0 0 4\n" "${numbers}0 x\n" "${numbers}0 -4\n" \
-		"${numbers}0 18446744073709551616\n" "${numbers}0 4 \n" "${numbers}0,4\n" \
-		"${numbers}0 4\n${numbers}0 4\n"; do
-		bad reasons/CPUID/cycles_hist "$text"
+	for text in x -1 18446744073709551616 99999999999999999999999 1.5 0x10 4x 1:1 -; do
+		bad_stat count "$text"
 	done
-	bad reasons/CPUID/away_hist "${numbers}0\n"
+	for column in cycles_total cycles_min cycles_max away_total away_min away_max away_user \
+		away_blocked away_polled away_preempted user_exits guest_cycles; do
+		bad_stat "$column" x
+	done
 	none
 }
 
-@test "malformed: a megabyte" {
-	bad reasons/CPUID/count "$(printf '7%.0s' {1..100000})"
-	bad reasons/CPUID/cycles_hist "$(printf '7 %.0s' {1..100000})"
+@test "malformed: a histogram of stat" {
+	local text
+
+	for text in 4 x 9 9: :4 9:x 9:-4 -9:4 32:4 '9:4,' 9:4,10 ,9:4 9:4:5 9:18446744073709551616 -- -1; do
+		bad_stat cycles_hist "$text"
+		bad_stat away_hist "$text"
+	done
 	none
+}
+
+@test "malformed: stat is no line of all columns" {
+	local line text
+
+	line=$(<"$STATS/reasons/CPUID/stat")
+	for text in '' '\n' 'x\n' "$line" "$line\n$line\n" "$line\00005\n" \
+		"$(printf '7%.0s' {1..100000})\n" "$(printf '7 %.0s' {1..100000})\n"; do
+		bad reasons/CPUID/stat "$text"
+	done
+	put "$STATS/reasons/CPUID/stat" "${line%  *}"
+	kes
+	fails 7 "$STATS/reasons/CPUID/stat" 'away_hist of CPUID is missing'
+	none
+}
+
+@test "columns that a later kernel appends do not matter" {
+	local want line
+
+	kes --csv
+	ok
+	want=$output
+	for line in "$STATS"/reasons/*/stat; do
+		put "$line" "$(<"$line") 5 x:y -"
+	done
+	kes --csv
+	ok
+	same "$output" "$want"
 }
 
 @test "malformed: isa and tsc_khz" {
@@ -462,8 +505,8 @@ unprivileged()
 }
 
 @test "malformed: a directory in place of a file, a file in place of one" {
-	rm "$STATS/reasons/CPUID/count"
-	mkdir "$STATS/reasons/CPUID/count"
+	rm "$STATS/reasons/CPUID/stat"
+	mkdir "$STATS/reasons/CPUID/stat"
 	kes
 	fails '[3678]' CPUID
 	rm -r "$STATS/reasons"
@@ -473,16 +516,16 @@ unprivileged()
 }
 
 @test "malformed: a file is missing" {
-	rm "$STATS/reasons/CPUID/cycles_hist"
+	rm "$STATS/reasons/CPUID/stat"
 	kes
-	fails '[3678]' cycles_hist
+	fails '[3678]' CPUID/stat
 }
 
 @test "malformed: a file that cannot be opened" {
 	# A symbolic link to itself
-	ln -sf count "$STATS/reasons/CPUID/count"
+	ln -sf stat "$STATS/reasons/CPUID/stat"
 	kes
-	fails '[3678]' CPUID/count
+	fails '[3678]' CPUID/stat
 }
 
 # full ARG...: run the tool with a full device as stdout

@@ -301,54 +301,41 @@ reset_shows()
 	fails 5 reset
 }
 
-set_file()
-{
-	put "$STATS/reasons/$1" "$2"
-}
-
 # The exits are so many more, but none of the shortest is among them.
 min_rises()
 {
 	exits CPUID cycles='9x600' away='9x1100'
-	set_file CPUID/cycles_min 600
+	put_stat CPUID cycles_min=600
 }
 
 away_min_rises()
 {
 	exits CPUID cycles='9x600' away='9x1100'
-	set_file CPUID/away_min 1100
+	put_stat CPUID away_min=1100
 }
 
 max_falls()
 {
 	exits CPUID cycles='9x600' away='9x1100'
-	set_file CPUID/cycles_max 600
+	put_stat CPUID cycles_max=600
 }
 
 bucket_falls()
 {
 	exits CPUID cycles='9x600' away='9x1100'
-	set_file CPUID/cycles_hist "0 0 0 0 0 0 0 0 0 2 11$(printf ' 0%.0s' {1..21})"
+	put_stat CPUID cycles_hist=9:2,10:11
 }
 
 guest_falls()
 {
 	exits CPUID cycles='9x600' away='9x1100'
-	put "$STATS/guest_cycles" 7
+	put_stat CPUID guest_cycles=7
 }
 
 reason_is_gone()
 {
 	exits CPUID cycles='99x600' away='99x1100' guest=300000
-	local zeros file
-	zeros="0$(printf ' 0%.0s' {1..31})"
-	for file in "$STATS"/reasons/MSR_WRITE/*; do
-		case $file in
-		*/reason) ;;
-		*_hist) put "$file" "$zeros" ;;
-		*) put "$file" 0 ;;
-		esac
-	done
+	put_stat MSR_WRITE count=0 cycles_hist=-
 }
 
 @test "-i: a reset shows in a minimum that rises" {
@@ -370,6 +357,29 @@ reason_is_gone()
 
 @test "-i: a reset shows in a reason that has not occurred since" {
 	reset_shows reason_is_gone
+}
+
+@test "-i: a reset shows in dropped exits that fall" {
+	put "$STATS/dropped" 3
+	start -i 0.2 -n 1
+	freeze
+	exits CPUID cycles='9x600' away='9x1100'
+	put "$STATS/dropped" 2
+	thaw
+	finish
+	fails 5 reset
+}
+
+@test "-i: exits that were dropped in the interval" {
+	put "$STATS/dropped" 3
+	start -i 0.2 -n 1
+	freeze
+	exits CPUID cycles=5
+	put "$STATS/dropped" 7
+	thaw
+	finish
+	ok
+	[[ $output == *': 1 exits and 4 dropped, '* ]]
 }
 
 @test "-i: a minimum of 0 after a warp is no reset" {

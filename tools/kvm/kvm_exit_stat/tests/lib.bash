@@ -28,7 +28,7 @@ prepare()
 	}
 	TOOL=$(realpath "$TOOL")
 
-	# Hundreds of small files for each test: a file system in memory is faster.
+	# Many small files for each test: a file system in memory is faster.
 	DIR=$(mktemp -d -p /dev/shm kvm_exit_stat.XXXXXX 2>/dev/null) || DIR=$BATS_TEST_TMPDIR
 	ROOT=$DIR/root
 	STATS=$ROOT/sys/kernel/kvm_exit_stats
@@ -92,12 +92,10 @@ make_tree()
 	put "$STATS/isa" "$1"
 	put "$STATS/tsc_khz" "$2"
 	put "$STATS/enabled" 1
-	put "$STATS/away" 1
-	put "$STATS/per_vcpu" 1
 	put "$STATS/interval" 500
 	put "$STATS/clock_warps" 0
+	put "$STATS/dropped" 0
 	for name in "${names[@]}"; do
-		[[ $name = UNKNOWN ]] || put "$STATS/reasons/$name/reason" 1
 		show_reason "$name"
 	done
 	show_totals
@@ -117,15 +115,16 @@ put()
 
 make_exits()
 {
-	local name=$1 in='' cycles='' away='' user=0 blocked=0 preempted=0 guest=0
-	local scope part vm
+	local name=$1 in='' cycles='' away='' part
+	local user=0 blocked=0 polled=0 preempted=0 user_exits=0 guest=0
+	local scope vm
 
 	shift
 	local "$@"
 	for scope in system ${in:+"${in%/*}" "$in"}; do
 		add_times "$scope $name cycles" "$cycles"
 		add_times "$scope $name away" "$away"
-		for part in user blocked preempted guest; do
+		for part in "${PARTS[@]}"; do
 			add "$scope $name $part" "${!part}"
 		done
 	done
@@ -188,50 +187,49 @@ average()
 	((n == 0)) || avg=$((${number[$1 total]} / n))
 }
 
-# numbers_of SCOPE REASON -> values, in the order of a table
-numbers_of()
-{
-	local kind field avg
+# What exits() takes beside times, in the order of a line
+declare -ga PARTS=(user blocked polled preempted user_exits guest)
 
-	values=("${number[$1 $2 cycles n]-0}")
+# The columns of a line
+declare -ga FIELDS=(
+	count cycles_total cycles_min cycles_avg cycles_max
+	away_total away_min away_avg away_max away_user away_blocked away_polled away_preempted
+	user_exits guest_cycles cycles_hist away_hist
+)
+
+# line_of SCOPE REASON -> line
+line_of()
+{
+	local kind part avg hist bucket
+
+	printf -v line ' %14s' "${number[$1 $2 cycles n]-0}"
 	for kind in cycles away; do
 		average "$1 $2 $kind"
-		values+=("${number[$1 $2 $kind total]-0}" "${number[$1 $2 $kind min]-0}"
-			 "$avg" "${number[$1 $2 $kind max]-0}")
+		printf -v line '%s %14s %14s %14s %14s' "$line" "${number[$1 $2 $kind total]-0}" \
+			"${number[$1 $2 $kind min]-0}" "$avg" "${number[$1 $2 $kind max]-0}"
 	done
-	for field in user blocked preempted; do
-		values+=("${number[$1 $2 $field]-0}")
+	for part in "${PARTS[@]}"; do
+		printf -v line '%s %14s' "$line" "${number[$1 $2 $part]-0}"
+	done
+	for kind in cycles away; do
+		hist=
+		if [[ ${number[$1 $2 $kind n]-} ]]; then
+			for bucket in {0..31}; do
+				((${number[$1 $2 $kind $bucket]-0} == 0)) ||
+					hist+=",$bucket:${number[$1 $2 $kind $bucket]}"
+			done
+		fi
+		hist=${hist#,}
+		line+="  ${hist:--}"
 	done
 }
 
-declare -ga FIELDS=(
-	count cycles_total cycles_min cycles_avg cycles_max
-	away_total away_min away_avg away_max away_user away_blocked away_preempted
-)
-
-# A histogram without times
-declare -g NO_TIMES
-printf -v NO_TIMES ' 0%.0s' {1..32}
-
 show_reason()
 {
-	local values i kind hist bucket
+	local line
 
-	numbers_of system "$1"
-	for kind in cycles away; do
-		hist=$NO_TIMES
-		if [[ ${number[system $1 $kind n]-} ]]; then
-			hist=
-			for ((bucket = 0; bucket < 32; bucket++)); do
-				hist+=" ${number[system $1 $kind $bucket]-0}"
-			done
-		fi
-		put "$STATS/reasons/$1/${kind}_hist" "${hist# }"
-	done
-	# The count last, as if the exits were just being recorded
-	for ((i = ${#FIELDS[@]} - 1; i >= 0; i--)); do
-		put "$STATS/reasons/$1/${FIELDS[i]}" "${values[i]}"
-	done
+	line_of system "$1"
+	put "$STATS/reasons/$1/stat" "$line"
 }
 
 # The totals grow after what they are a sum of.
@@ -267,41 +265,30 @@ table()
 			key="$scope TOTAL $kind max" value=${number[$scope $name $kind max]}
 			((${number[$key]-$value} > value)) || number[$key]=$value
 		done
-		for field in user blocked preempted guest; do
+		for field in "${PARTS[@]}"; do
 			add "$scope TOTAL $field" "${number[$scope $name $field]-0}"
 		done
 	done
 	life=$((${number[$scope TOTAL guest]} + ${number[$scope TOTAL away total]-0}))
 
-	printf '%-22s' reason
+	printf '%-26s %11s' reason tax_percent
 	printf ' %14s' "${FIELDS[@]}"
-	printf '   guest_cycles tax_percent  cycles_hist  away_hist\n'
+	printf '\n'
 	for name in "${names[@]}" TOTAL; do
 		if [[ $name = TOTAL ]] || ((${number[$scope $name cycles n]-0})); then
 			row "$scope" "$name" "$life"
 		fi
 	done
+	printf 'dropped 0\n'
 }
 
 row()
 {
-	local values tax=0 kind hist bucket
+	local line tax=0
 
-	numbers_of "$1" "$2"
 	(($3 == 0)) || tax=$((${number[$1 $2 away total]-0} * 10000 / $3))
-	printf '%-22s' "$2"
-	printf ' %14s' "${values[@]}" "${number[$1 $2 guest]-0}"
-	printf ' %8d.%02d' $((tax / 100)) $((tax % 100))
-	for kind in cycles away; do
-		hist=
-		for ((bucket = 0; bucket < 32; bucket++)); do
-			((${number[$1 $2 $kind $bucket]-0} == 0)) ||
-				hist+=",$bucket:${number[$1 $2 $kind $bucket]}"
-		done
-		hist=${hist#,}
-		printf '  %s' "${hist:--}"
-	done
-	printf '\n'
+	line_of "$1" "$2"
+	printf '%-26s %8d.%02d%s\n' "$2" $((tax / 100)) $((tax % 100)) "$line"
 }
 
 # bats traces each command of a test, which makes the functions above 30 times as
@@ -316,13 +303,33 @@ tree()
 }
 
 # exits REASON [in=PID-FD/VCPU] [cycles=TIMES] [away=TIMES] [user=N] [blocked=N]
-# [preempted=N] [guest=N]: more exits, of the system, and of a VM and a vCPU.  TIMES
-# are cycles, each "T" or "NxT", e.g. "300 2x700".  There can be fewer away times.
+# [polled=N] [preempted=N] [user_exits=N] [guest=N]: more exits, of the system, and of a
+# VM and a vCPU.  TIMES are cycles, each "T" or "NxT", e.g. "300 2x700".  There can be
+# fewer away times.
 exits()
 {
 	local -
 	set +T
 	make_exits "$@"
+}
+
+# put_stat REASON COLUMN=TEXT...: change what the system has of a reason
+put_stat()
+{
+	local -
+	set +T
+	local file=$STATS/reasons/$1/stat pair i line=''
+	local -a values
+
+	shift
+	read -ra values <"$file"
+	for pair; do
+		for i in "${!FIELDS[@]}"; do
+			[[ ${FIELDS[i]} != "${pair%%=*}" ]] || values[i]=${pair#*=}
+		done
+	done
+	printf -v line ' %14s' "${values[@]}"
+	put "$file" "$line"
 }
 
 # What a write to the file "reset" does
@@ -340,10 +347,10 @@ sample()
 	tree vmx 1000000
 	exits CPUID cycles='300 400 500 700' away='1000 1200 1300 1500' guest=100000
 	exits EPT_VIOLATION cycles='2x1000 3000' away='2000 4000 8000' \
-		user=5000 preempted=1000 guest=50000
-	exits IO_INSTRUCTION cycles=3000 away=21000 user=16000
+		user=5000 preempted=1000 user_exits=2 guest=50000
+	exits IO_INSTRUCTION cycles=3000 away=21000 user=16000 user_exits=1
 	# The second one is still halted.
-	exits HLT cycles='40 60' away=10000 blocked=9500
+	exits HLT cycles='40 60' away=10000 blocked=9500 polled=400
 	# The first instructions of a vCPU, which is in the guest no more
 	exits MSR_WRITE cycles=0
 }

@@ -48,7 +48,7 @@ histogram()
 		{ if (series[$1]++) exit fail = 1 }
 		END { exit fail }' <<<"$output"
 	same "$(grep -v '^#' <<<"$output" | sed 's/[{ ].*//' | sort -u | xargs)" \
-		"kvm_exit_away_part_seconds_total kvm_exit_away_seconds_bucket kvm_exit_away_seconds_count kvm_exit_away_seconds_sum kvm_exit_clock_warps_total kvm_exit_guest_seconds_total kvm_exit_handling_seconds_bucket kvm_exit_handling_seconds_count kvm_exit_handling_seconds_sum kvm_exit_stats_away kvm_exit_stats_enabled"
+		"kvm_exit_away_part_seconds_total kvm_exit_away_seconds_bucket kvm_exit_away_seconds_count kvm_exit_away_seconds_sum kvm_exit_clock_warps_total kvm_exit_dropped_total kvm_exit_guest_seconds_total kvm_exit_handling_seconds_bucket kvm_exit_handling_seconds_count kvm_exit_handling_seconds_sum kvm_exit_stats_enabled"
 }
 
 @test "openmetrics: promtool finds nothing to complain about" {
@@ -129,8 +129,9 @@ histogram()
 	[[ $output != *TRIPLE_FAULT* ]]
 }
 
-@test "openmetrics: parts, time in the guest, warps" {
+@test "openmetrics: parts, time in the guest, warps, dropped exits" {
 	put "$STATS/clock_warps" 7
+	put "$STATS/dropped" 8
 	metrics
 	near "$(value 'kvm_exit_away_part_seconds_total{isa="vmx",reason="EPT_VIOLATION",part="user"}')" 5e-6
 	near "$(value 'kvm_exit_away_part_seconds_total{isa="vmx",reason="EPT_VIOLATION",part="blocked"}')" 0
@@ -138,21 +139,15 @@ histogram()
 	near "$(value 'kvm_exit_away_part_seconds_total{isa="vmx",reason="HLT",part="blocked"}')" 9.5e-6
 	near "$(value 'kvm_exit_guest_seconds_total{isa="vmx"}')" 150e-6
 	same "$(value 'kvm_exit_clock_warps_total{isa="vmx"}')" 7
+	same "$(value 'kvm_exit_dropped_total{isa="vmx"}')" 8
 }
 
-@test "openmetrics: the switches" {
+@test "openmetrics: the switch" {
 	metrics
 	same "$(value 'kvm_exit_stats_enabled{isa="vmx"}')" 1
-	same "$(value 'kvm_exit_stats_away{isa="vmx"}')" 1
 	put "$STATS/enabled" 0
 	metrics
 	same "$(value 'kvm_exit_stats_enabled{isa="vmx"}')" 0
-	same "$(value 'kvm_exit_stats_away{isa="vmx"}')" 1
-	put "$STATS/away" 0
-	put "$STATS/enabled" 1
-	metrics
-	same "$(value 'kvm_exit_stats_enabled{isa="vmx"}')" 1
-	same "$(value 'kvm_exit_stats_away{isa="vmx"}')" 0
 }
 
 @test "openmetrics: nothing occurred yet" {
@@ -211,7 +206,7 @@ histogram()
 @test "openmetrics: what fails to read leaves the old file, and no other" {
 	mkdir textfile
 	echo old >textfile/kvm.prom
-	put "$STATS/reasons/CPUID/count" x
+	put_stat CPUID count=x
 	kes --openmetrics=textfile/kvm.prom
 	fails '[378]' count
 	rm -r "$STATS"

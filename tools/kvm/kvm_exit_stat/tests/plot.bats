@@ -182,14 +182,11 @@ no_space_plot()
 }
 
 @test "plot: the largest numbers" {
-	local max=18446744073709551615 file
+	local max=18446744073709551615
 
 	tree vmx 1000000
 	exits HLT cycles=5 away=5
-	for file in cycles_total cycles_max away_total away_max; do
-		put "$STATS/reasons/HLT/$file" $max
-	done
-	put "$STATS/reasons/HLT/away_hist" "$(printf '0 %.0s' {1..31})1"
+	put_stat HLT cycles_total=$max cycles_max=$max away_total=$max away_max=$max away_hist=31:1
 	kes record one
 	ok
 	files plot one out.svg

@@ -30,6 +30,7 @@ is_refused()
 }
 
 @test "record: a snapshot has all numbers of the reasons that occurred" {
+	put "$STATS/dropped" 3
 	kes record f.json
 	ok
 	same "$output" ""
@@ -37,13 +38,15 @@ is_refused()
 	same "$(wc -l <f.json)" 1
 	from f.json
 	jq_is '.[0]|del(.time, .uptime, .reasons)' \
-		'{"kvm_exit_stat":1,"isa":"vmx","tsc_khz":1000000,"scope":"system","guest_cycles":150000}'
+		'{"kvm_exit_stat":2,"isa":"vmx","tsc_khz":1000000,"scope":"system","dropped":3}'
 	jq_is '.[0].reasons|keys' '["CPUID","EPT_VIOLATION","HLT","IO_INSTRUCTION","MSR_WRITE"]'
 	jq_is '.[0].reasons.EPT_VIOLATION' '{"count":3,
 		"cycles":{"total":5000,"min":1000,"max":3000,
 			"hist":[0,0,0,0,0,0,0,0,0,0,2,0,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},
-		"away":{"total":14000,"min":2000,"max":8000,"user":5000,"blocked":0,"preempted":1000,
-			"hist":[0,0,0,0,0,0,0,0,0,0,0,1,1,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]}}'
+		"away":{"total":14000,"min":2000,"max":8000,"user":5000,"blocked":0,"polled":0,
+			"preempted":1000,
+			"hist":[0,0,0,0,0,0,0,0,0,0,0,1,1,1,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]},
+		"user_exits":2,"guest_cycles":50000}'
 	jq_is '.[0].reasons.MSR_WRITE|[.count, .cycles.hist[0], .away.total, .away.max]' '[1,1,0,0]'
 }
 
@@ -52,8 +55,8 @@ is_refused()
 	ok
 	from f.json
 	jq_is '.[0]|keys_unsorted' \
-		'["kvm_exit_stat","time","uptime","isa","tsc_khz","scope","guest_cycles","reasons"]'
-	jq_is '.[0].reasons.HLT|keys_unsorted' '["count","cycles","away"]'
+		'["kvm_exit_stat","time","uptime","isa","tsc_khz","scope","dropped","reasons"]'
+	jq_is '.[0].reasons.HLT|keys_unsorted' '["count","cycles","away","user_exits","guest_cycles"]'
 }
 
 @test "record: time is UTC, uptime is since the boot, both with microseconds" {
@@ -71,19 +74,15 @@ is_refused()
 }
 
 @test "record: numbers of 64 bits round trip" {
-	local max=18446744073709551615 file
+	local max=18446744073709551615
 
 	tree vmx 1000000
-	for file in count cycles_total cycles_max; do
-		put "$STATS/reasons/CPUID/$file" $max
-	done
-	put "$STATS/reasons/CPUID/cycles_hist" "0 $max$(printf ' 0%.0s' {1..30})"
+	put_stat CPUID count=$max cycles_total=$max cycles_max=$max cycles_hist=1:$max guest_cycles=$max
 	put "$STATS/total_exits" $max
-	put "$STATS/guest_cycles" $max
 	kes record f.json
 	ok
 	grep -q "\"count\":$max,\"cycles\":{\"total\":$max,\"min\":0,\"max\":$max,\"hist\":\[0,$max,0," f.json
-	grep -q "\"guest_cycles\":$max," f.json
+	grep -q "\"guest_cycles\":$max}" f.json
 	files diff --csv f.json f.json CPUID
 	ok
 	[[ ${lines[1]} == "CPUID,$max,$max,"* ]]
@@ -94,7 +93,7 @@ is_refused()
 	kes record f.json
 	ok
 	from f.json
-	jq_is '.[0]|[.isa,.tsc_khz,.guest_cycles,.reasons]' '["svm",0,0,{}]'
+	jq_is '.[0]|[.isa,.tsc_khz,.dropped,.reasons]' '["svm",0,0,{}]'
 	files diff --csv f.json f.json
 	ok
 	same "${#lines[@]}" 1
@@ -197,7 +196,7 @@ is_refused()
 
 @test "record: that fails to read leaves the old file, and no other" {
 	echo old >f.json
-	echo x >"$STATS/reasons/CPUID/count"
+	put_stat CPUID count=x
 	kes record f.json
 	fails '[378]' count
 	same "$(<f.json)" old
@@ -261,8 +260,8 @@ is_refused()
 	finish
 	ok
 	from f.json
-	jq_is 'map([.reasons.CPUID.count, .reasons.CPUID.cycles.total, .guest_cycles])' \
-		'[[4,1900,150000],[5,2000,151000],[5,2000,151000]]'
+	jq_is 'map([.reasons.CPUID.count, .reasons.CPUID.cycles.total, .reasons.CPUID.guest_cycles])' \
+		'[[4,1900,100000],[5,2000,101000],[5,2000,101000]]'
 	jq_is 'map(.reasons.TRIPLE_FAULT.count)' '[null,1,1]'
 }
 
@@ -289,7 +288,7 @@ is_refused()
 		ok
 		alone f.json
 		same "$(tail -c 1 f.json)" ""
-		jq -es 'length > 0 and all(.[]; .kvm_exit_stat == 1)' f.json
+		jq -es 'length > 0 and all(.[]; .kvm_exit_stat == 2)' f.json
 		same "$(wc -l <f.json)" "$(jq -s length f.json)"
 		files diff f.json f.json
 		ok
@@ -332,7 +331,7 @@ is_refused()
 	fails 8 f.json
 	alone f.json
 	same "$(tail -c 1 f.json)" ""
-	jq -es 'length > 1 and all(.[]; .kvm_exit_stat == 1)' f.json
+	jq -es 'length > 1 and all(.[]; .kvm_exit_stat == 2)' f.json
 	same "$(wc -l <f.json)" "$(jq -s length f.json)"
 	files diff f.json f.json
 	ok
@@ -376,7 +375,7 @@ is_refused()
 		poll in_state "$PID" ZX
 		wait "$PID" || :
 		alone f.json
-		jq -es '.[0].reasons.CPUID.count == 4 and all(.[]; .kvm_exit_stat == 1)' f.json &&
+		jq -es '.[0].reasons.CPUID.count == 4 and all(.[]; .kvm_exit_stat == 2)' f.json &&
 			same "$(wc -l <f.json)" "$(jq -s length f.json)" || with "$closed"
 		rm f.json
 	done
@@ -405,7 +404,7 @@ small()
 	local zeros
 
 	printf -v zeros ',0%.0s' {1..31}
-	printf '{"kvm_exit_stat":1,"time":1.5,"uptime":2.5,"isa":"svm","tsc_khz":9,"scope":"system","guest_cycles":7,"reasons":{"hlt":{"count":1,"cycles":{"total":0,"min":0,"max":0,"hist":[1%s]},"away":{"total":0,"min":0,"max":0,"user":0,"blocked":0,"preempted":0,"hist":[0%s]}}}}\n' \
+	printf '{"kvm_exit_stat":2,"time":1.5,"uptime":2.5,"isa":"svm","tsc_khz":9,"scope":"system","dropped":7,"reasons":{"hlt":{"count":1,"cycles":{"total":0,"min":0,"max":0,"hist":[1%s]},"away":{"total":0,"min":0,"max":0,"user":0,"blocked":0,"polled":0,"preempted":0,"hist":[0%s]},"user_exits":0,"guest_cycles":5}}}\n' \
 		"$zeros" "$zeros" >"$1"
 }
 
@@ -542,13 +541,13 @@ edit()
 	local version
 
 	small good
-	for version in 0 2 -1 '"1"' null true 1.5 18446744073709551617; do
+	for version in 0 1 3 -1 '"1"' null true 1.5 18446744073709551617; do
 		edit bad ".kvm_exit_stat = $version"
 		is_refused bad || with "version $version"
 	done
 	edit bad 'del(.kvm_exit_stat)'
 	is_refused bad
-	sed 's/"kvm_exit_stat":1/"kvm_exit_stat":2/' good >bad
+	sed 's/"kvm_exit_stat":2/"kvm_exit_stat":1/' good >bad
 	is_refused bad version
 	none
 }
@@ -557,11 +556,12 @@ edit()
 	local key
 
 	small good
-	for key in isa tsc_khz scope guest_cycles reasons time uptime reasons.hlt.count \
+	for key in isa tsc_khz scope dropped reasons time uptime reasons.hlt.count \
 		reasons.hlt.cycles reasons.hlt.away reasons.hlt.cycles.total reasons.hlt.cycles.min \
 		reasons.hlt.cycles.max reasons.hlt.cycles.hist reasons.hlt.away.total \
-		reasons.hlt.away.user reasons.hlt.away.blocked reasons.hlt.away.preempted \
-		reasons.hlt.away.hist; do
+		reasons.hlt.away.user reasons.hlt.away.blocked reasons.hlt.away.polled \
+		reasons.hlt.away.preempted reasons.hlt.away.hist reasons.hlt.user_exits \
+		reasons.hlt.guest_cycles; do
 		edit bad "del(.$key)"
 		is_refused bad "bad.*(${key##*.}|hlt)" || with "no $key"
 	done
@@ -573,8 +573,8 @@ edit()
 
 	small good
 	for change in '.isa = 1' '.isa = ""' '.isa = null' '.tsc_khz = "9"' \
-		'.tsc_khz = -1' '.tsc_khz = 1.5' '.scope = 1' '.scope = null' '.guest_cycles = "7"' \
-		'.guest_cycles = -7' '.reasons = []' '.reasons = 1' '.reasons = null' '.time = "x"' \
+		'.tsc_khz = -1' '.tsc_khz = 1.5' '.scope = 1' '.scope = null' '.dropped = "7"' \
+		'.dropped = -7' '.reasons.hlt.guest_cycles = -7' '.reasons = []' '.reasons = 1' '.reasons = null' '.time = "x"' \
 		'.uptime = null' '.uptime = -1' '.reasons.hlt = 1' '.reasons.hlt = []' \
 		'.reasons.hlt.count = "1"' '.reasons.hlt.count = -1' '.reasons.hlt.count = 1.5' \
 		'.reasons.hlt.count = true' '.reasons.hlt.count = null' '.reasons.hlt.count = [1]' \

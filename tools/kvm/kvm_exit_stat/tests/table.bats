@@ -210,7 +210,7 @@ EPT_VIOLATION 3 50.0% 5.000 1.000 1.666 1.000 3.000 14.000 5.000 7.0%" ||
 @test "-J: one document, numbers are numbers, what is not known is null" {
 	kes -J -s REASON -o REASON,COUNT,SHARE,P99.9,AWAY,AWAY_AVG,KVM%
 	ok
-	jq_is . '[{"reasons":[
+	jq_is . '[{"dropped":0,"reasons":[
 {"reason":"CPUID","count":4,"share":19,"p99.9":700,"away":5000,"away_avg":1250,"kvm%":2.5},
 {"reason":"EPT_VIOLATION","count":3,"share":50,"p99.9":3000,"away":14000,"away_avg":4666,"kvm%":4},
 {"reason":"HLT","count":2,"share":1,"p99.9":60,"away":10000,"away_avg":10000,"kvm%":0.25},
@@ -359,10 +359,7 @@ in_locale()
 			buckets+=("$bucket:$n")
 		done
 		exits "$name" cycles="$times" away="$times"
-		put "$STATS/reasons/$name/cycles_min" 0
-		put "$STATS/reasons/$name/cycles_max" 2000000000
-		put "$STATS/reasons/$name/away_min" 0
-		put "$STATS/reasons/$name/away_max" 2000000000
+		put_stat "$name" cycles_min=0 cycles_max=2000000000 away_min=0 away_max=2000000000
 		want+="$name"
 		for n in 500 990 999 500 990 999; do
 			want+=" $(quantile "$n" 0 2000000000 "${buckets[@]}")"
@@ -423,20 +420,13 @@ in_locale()
 # Numbers that bash has not
 extremes()
 {
-	local reason=$STATS/reasons/CPUID max=18446744073709551615 file
+	local max=18446744073709551615
 
 	tree vmx 1000000
-	for file in count cycles_total cycles_max away_total away_max away_user; do
-		put "$reason/$file" $max
-	done
-	put "$reason/cycles_min" 1
-	put "$reason/cycles_avg" 1
-	put "$reason/cycles_hist" "0 $max$(printf ' 0%.0s' {1..30})"
-	put "$reason/away_hist" "$(printf '0 %.0s' {1..31})$max"
-	put "$reason/away_min" 1073741824
+	put_stat CPUID count=$max cycles_total=$max cycles_min=1 cycles_avg=1 cycles_max=$max \
+		away_total=$max away_min=1073741824 away_max=$max away_user=$max \
+		cycles_hist=1:$max away_hist=31:$max
 	put "$STATS/total_exits" $max
-	put "$STATS/total_cycles" $max
-	put "$STATS/guest_cycles" 0
 }
 
 @test "64 bits: the largest number" {
@@ -465,8 +455,7 @@ extremes()
 	ok
 	same "${lines[1]}" "1 1 $max $max"
 
-	put "$STATS/reasons/CPUID/cycles_hist" "$half 0 0 0 0 0 0 $half$(printf ' 0%.0s' {1..24})"
-	put "$STATS/reasons/CPUID/cycles_min" 0
+	put_stat CPUID cycles_min=0 cycles_hist=0:$half,7:$half
 	kes -r -o P50,P99
 	ok
 	# Half of the times are 0.  P99 is 64 + 64 * 0.98.
@@ -475,7 +464,7 @@ extremes()
 
 @test "64 bits: more times than fit make no mess" {
 	extremes
-	put "$STATS/reasons/CPUID/cycles_hist" "$(printf '18446744073709551615 %.0s' {1..31})18446744073709551615"
+	put_stat CPUID cycles_hist="$(printf '%s:18446744073709551615,' {0..30})31:18446744073709551615"
 	kes
 	[[ $status -lt 9 ]]
 	kes --hist CPUID
@@ -486,54 +475,70 @@ extremes()
 
 @test "64 bits: parts that exceed AWAY do not wrap" {
 	tree vmx 1000000
-	# Files are read one after the other, so a part can be ahead of the sum.
+	# Sums of many vCPUs stop at the largest number.
 	exits CPUID cycles=10 away=100 user=90 preempted=20 guest=900
 	kes -r -o KVM,KVM%
 	ok
 	same "${lines[1]}" "0 0.00"
 }
 
-# enter_while_reading FILE: a vCPU enters the guest while that file of HLT is read, of
-# which the reader still gets the old text
-enter_while_reading()
-{
-	local hlt=$STATS/reasons/HLT
+@test "a reset while the reasons are read: all are read again" {
+	local stat=$STATS/reasons/HLT/stat old
 
-	rm -rf new
-	sample
-	cp -r "$hlt" old
-	exits HLT away=20000 blocked=20000
-	mv "$hlt" new
-	mv old "$hlt"
-	rm "$hlt/$1"
-	mkfifo "$hlt/$1"
+	old=$(<"$stat")
+	rm "$stat"
+	mkfifo "$stat"
+	# shellcheck disable=SC2094
 	{
-		# Here the reader has opened the FIFO, and waits.  Next time it finds a file.
-		mv new/* "$hlt"
-		echo "$2"
-	} >"$hlt/$1" 3>&- &
+		# The reader has opened the FIFO, and waits.  Next time it finds a file.
+		rm "$stat"
+		reset
+		exits HLT cycles=70
+		printf '%s\n' "$old"
+	} >"$stat" 3>&- &
 	background+=($!)
+	kes --csv -o REASON,COUNT,TOTAL,AWAY
+	ok
+	same "$output" "REASON,COUNT,TOTAL,AWAY
+HLT,1,70,0"
 }
 
-@test "a VM-Entry while a reason is read: its numbers match" {
-	local file columns=REASON,COUNT,AWAY,AWAY_AVG,AWAY_MAX,AWAY_P50,KVM,USER,BLOCKED,TAX,KVM%,BLOCKED%
-	local want old
+@test "counts that do not add up are no table" {
+	put "$STATS/total_exits" 12
+	kes
+	fails 5 "$STATS" reset
+	same "$output" ""
+}
 
-	exits HLT away=20000 blocked=20000
-	kes --csv -o "$columns"
+@test "POLLED, USER_EXITS, GUEST" {
+	kes --csv -s REASON -o REASON,BLOCKED,POLLED,USER_EXITS,GUEST
 	ok
-	want=$output
-	[[ $want == *$'\nHLT,2,30000,15000,20000,'*,500,0,29500,* ]]
-	# The count stays, and parts can be read before or after what they are parts of.
-	for file in away_total away_user away_blocked away_preempted away_min away_max away_hist; do
-		sample
-		old=$(<"$STATS/reasons/HLT/$file")
-		enter_while_reading "$file" "$old"
-		kes --csv -o "$columns"
-		ok || with "$file"
-		same "$output" "$want" || with "$file"
-	done
-	none
+	same "$output" "REASON,BLOCKED,POLLED,USER_EXITS,GUEST
+CPUID,0,0,0,100000
+EPT_VIOLATION,0,0,2,50000
+HLT,9500,400,0,0
+IO_INSTRUCTION,0,0,1,0
+MSR_WRITE,0,0,0,0"
+	kes -t --csv -s POLLED -o REASON,POLLED,USER_EXITS,GUEST
+	ok
+	same "${lines[1]}" "HLT,0.400,0,0.000"
+}
+
+@test "exits that were dropped are in the title, and in JSON" {
+	kes
+	ok
+	[[ ${lines[0]} == 'vmx, system: 11 exits, '* ]]
+	put "$STATS/dropped" 18446744073709551615
+	kes
+	ok
+	[[ ${lines[0]} == 'vmx, system: 11 exits and 18446744073709551615 dropped, '* ]]
+	put "$STATS/dropped" 5
+	kes -J -o COUNT
+	ok
+	jq_is '.[0]|keys_unsorted, .dropped, (.reasons|length)' '["dropped","reasons"],5,5'
+	kes --csv -o COUNT
+	ok
+	same "${lines[0]}" COUNT
 }
 
 @test "nothing occurred yet: tables without lines" {
@@ -545,7 +550,7 @@ enter_while_reading()
 	ok
 	kes -J
 	ok
-	jq_is . '[{"reasons":[]}]'
+	jq_is . '[{"dropped":0,"reasons":[]}]'
 	kes --csv
 	ok
 	same "$output" "REASON,COUNT,SHARE,TOTAL,MIN,AVG,P50,P99,P99.9,MAX"
@@ -567,12 +572,11 @@ npf,1
 UNKNOWN,1"
 }
 
-@test "the switches do not change what was recorded so far" {
+@test "the switch does not change what was recorded so far" {
 	kes --csv
 	ok
 	local before=$output
 	put "$STATS/enabled" 0
-	put "$STATS/away" 0
 	kes --csv
 	ok
 	same "$output" "$before"
@@ -587,7 +591,7 @@ UNKNOWN,1"
 		--vcpu --sysroot --fail-above --help --top --hist --openmetrics record diff plot \
 		REASON COUNT RATE SHARE TOTAL MIN AVG P50 P99 P99.9 MAX AWAY AWAY_MIN AWAY_AVG \
 		AWAY_P50 AWAY_P99 AWAY_P99.9 AWAY_MAX KVM USER BLOCKED PREEMPTED TAX KVM% USER% \
-		BLOCKED% PREEMPTED%; do
+		BLOCKED% PREEMPTED% POLLED USER_EXITS GUEST; do
 		grep -qwFe "$word" <<<"$output" || {
 			show_run
 			echo "no $word"

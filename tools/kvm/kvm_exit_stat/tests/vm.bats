@@ -138,11 +138,22 @@ HLT,1,12.50,2.50,0.00,10.00,0.00"
 	kes record --vm 123 f
 	ok
 	from f
-	jq_is '.[0]|[.scope, .guest_cycles, (.reasons|keys)]' '["vm 123-11",30000,["CPUID","HLT"]]'
+	jq_is '.[0]|[.scope, .reasons.CPUID.guest_cycles, (.reasons|keys)]' '["vm 123-11",30000,["CPUID","HLT"]]'
 	kes record --vm 123-11 --vcpu 1 f
 	ok
 	from f
-	jq_is '.[0]|[.scope, .guest_cycles, .reasons.CPUID.cycles.total]' '["vm 123-11 vcpu 1",20000,1200]'
+	jq_is '.[0]|[.scope, .reasons.CPUID.guest_cycles, .reasons.CPUID.cycles.total]' '["vm 123-11 vcpu 1",20000,1200]'
+}
+
+@test "--vm: exits that were dropped, of that table" {
+	put "$STATS/dropped" 9
+	sed -i 's/^dropped 0/dropped 7/' "$DEBUGFS/123-11/exit_stats"
+	kes --vm 123
+	ok
+	[[ ${lines[0]} == 'vmx, vm 123-11: 5 exits and 7 dropped, '* ]]
+	kes --vm 123 --vcpu 0 -J
+	ok
+	jq_is '.[0].dropped' 0
 }
 
 @test "--vm: an empty table" {
@@ -225,10 +236,6 @@ HLT,1,12.50,2.50,0.00,10.00,0.00"
 @test "--vcpu: not there" {
 	kes --vm 123 --vcpu 2
 	fails 3 '--vcpu|vCPU' 2
-	# One that was created while per_vcpu was 0 has no table.
-	mkdir "$DEBUGFS/123-11/vcpu5"
-	kes --vm 123 --vcpu 5
-	fails 3 '--vcpu|vCPU' 5
 }
 
 @test "--vm: without the vendor module" {
@@ -252,9 +259,9 @@ HLT,1,12.50,2.50,0.00,10.00,0.00"
 
 @test "debugfs: columns are found by name" {
 	# Tables in debugfs are no ABI.
-	awk '{ print $2, "more", $1, $17, $16, $14, $13, $12, $11, $10, $9, $8, $7, $6, $5, $4, $3 }' \
+	awk '$1 != "dropped" { printf "%s new ", $1; for (i = NF; i > 1; i--) printf "%s ", $i; print "newer"; next } 1' \
 		"$DEBUGFS/123-11/exit_stats" >table
-	sed '1s/more/new_column/' table >"$DEBUGFS/123-11/exit_stats"
+	cat table >"$DEBUGFS/123-11/exit_stats"
 	kes --vm 123 --csv -o REASON,COUNT,P99,AWAY,TAX
 	ok
 	same "$output" "REASON,COUNT,P99,AWAY,TAX
@@ -271,8 +278,12 @@ HLT,1,50,5000,12.50"
 	is_malformed "a head only"
 	edit 1d
 	is_malformed "no head"
-	edit /TOTAL/d
-	is_malformed "no TOTAL"
+	edit /dropped/d
+	is_malformed "no dropped"
+	edit 's/dropped 0/dropped/'
+	is_malformed "a dropped without a number"
+	edit 's/dropped 0/dropped x/'
+	is_malformed "a dropped with a word"
 	edit '2s/ 4 / x /'
 	is_malformed "no number"
 	edit '2s/ 4 / -4 /'
@@ -311,8 +322,7 @@ HLT,1,50,5000,12.50"
 
 	TABLE=$(<"$DEBUGFS/123-11/exit_stats")
 	size=$((${#TABLE} + 1))
-	# The last line is not used but for guest_cycles, in front of these.
-	for ((n = size - 60; n > 0; n -= 29)); do
+	for ((n = size - 2; n > 0; n -= 29)); do
 		truncate -s "$n" "$DEBUGFS/123-11/exit_stats"
 		is_malformed "$n of $size bytes"
 	done
