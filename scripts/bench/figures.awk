@@ -47,10 +47,9 @@ $1 == "silicon" && $2 == "reader" {
 }
 
 $2 == "read" {
-	if (!($4 in seen)) {
-		seen[$4] = 1
-		possible[++nr_possible] = $4
-		modelled[$4] = $7 == "model"
+	if (!(($4, $5) in seen)) {
+		seen[$4, $5] = 1
+		reads[++nr_reads] = $4 SUBSEP $5
 	}
 	read[$3, $4, $5] = $6
 }

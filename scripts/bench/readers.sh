@@ -1,17 +1,14 @@
 #!/bin/bash
-# readers.sh [quick]: what readers cost, and how much memory tables take, by the number
-# of possible CPUs, in QEMU, where time is the number of instructions.  Boots what
+# readers.sh [quick]: what readers cost, and how much memory the statistics take, by the
+# number of possible CPUs, in QEMU, where time is the number of instructions.  Boots what
 # "initramfs.sh readers KERNEL" made, or L1 from the environment, of a kernel with
-# NR_CPUS of 256 or more.  "quick" has 1 and 8 CPUs only.  Prints, one figure per line,
-# what scenario bench-readers.sh says of reads and rows, and
+# NR_CPUS of 64 or more, or of 8 with "quick".  Prints, one figure per line, what scenario
+# bench-readers.sh says, and
 #
-#   memory cpu|vcpu BYTES
-#	per possible CPU, and per vCPU with a table
-#   row empty|filled INSTRUCTIONS
-#	to look at an empty row of one CPU; to add one that is filled to the sum
-#   read WHAT 1024 empty|filled|busy INSTRUCTIONS model
-#	with that many possible CPUs, by the straight line through all the figures;
-#	"busy" is when the filled rows are filled on all CPUs, not only on one
+#   memory loaded|cpu|vcpu|row|left BYTES
+#	what the feature adds when KVM is loaded, per possible CPU, to a vCPU that has not run yet, and per row,
+#	and what is left of a vCPU that is gone.  Pages that are begun are up to 40 KiB in all,
+#	and make what is 0 a little more or less: "cpu" is 0 if it is no more than that.
 #
 # Fails if a figure is missing, or cannot be.  Everything but the figures goes to stderr.
 # shellcheck source=lib.sh
@@ -20,7 +17,7 @@
 export L1=${L1:-readers}
 case ${1-} in
 '')
-	cpus=(1 8 64 256)
+	cpus=(1 64)
 	;;
 quick)
 	cpus=(1 8)
@@ -53,128 +50,46 @@ for n in "${cpus[@]}"; do
 	write_rom "$n" "$out/mp_table.$n"
 	OPTION_ROM=$out/mp_table.$n step "readers-$n" "$top/scripts/boot.sh" amd bench-readers >&2
 	tr -d '\r' <"$build/run/amd/$L1/result.log" >"$out/figures.$n"
-	grep -q "^rows $n all " "$out/figures.$n" ||
+	grep -q "^rows $n " "$out/figures.$n" ||
 		die "L1 did not have $n possible CPUs, see $out/figures.$n"
 done
 
-cat "${cpus[@]/#/$out/figures.}" | awk -v list="${cpus[*]}" -v model=1024 '
+cat "${cpus[@]/#/$out/figures.}" | awk -v least="${cpus[0]}" -v most="${cpus[1]}" -v vcpus=256 '
 	function fail(what) {
 		print "readers.sh: " what > "/dev/stderr"
 		failed = 1
 		exit 1
 	}
 
-	# A figure that the scenario must have printed
-	function get(name) {
-		if (!(name in figure))
-			fail("\"" name "\" is missing")
-		if (figure[name] !~ /^[1-9][0-9]*$/)
-			fail("\"" name "\" is \"" figure[name] "\", must be a number above 0")
-		return figure[name] + 0
+	# What the feature adds
+	function added(what, cpus) {
+		if (!((what, "with", cpus) in bytes) || !((what, "without", cpus) in bytes))
+			fail("\"slab " what "\" is missing")
+		return bytes[what, "with", cpus] - bytes[what, "without", cpus]
 	}
 
-	# The cost of reading what, by the number of CPUs: fixed[what] + slope[what] * CPUs,
-	# by least squares
-	function fit(what, state,    i, n, x, y, xs, ys, xxs, xys, last) {
-		for (i = 1; i <= points; i++) {
-			x = cpus[i]
-			y = get("read " what " " x " " state)
-			if (i > 1 && y <= last)
-				fail("reading " what ", " state ", takes " y " at " x " CPUs, and " \
-				     last " at " cpus[i - 1])
-			last = y
-			xs += x
-			ys += y
-			xxs += x * x
-			xys += x * y
-		}
-		slope[what] = (points * xys - xs * ys) / (points * xxs - xs * xs)
-		fixed[what] = (ys - slope[what] * xs) / points
-		for (i = 1; i <= points; i++) {
-			y = get("read " what " " cpus[i] " " state)
-			x = fixed[what] + slope[what] * cpus[i]
-			if (x < 0.95 * y || x > 1.05 * y)
-				fail("reading " what ", " state ", takes " y " at " cpus[i] \
-				     " CPUs, and " x " would be linear")
-		}
-	}
-
-	# Memory of that size comes in powers of two, of four pages at least.  What is left
-	# are small objects, and what their caches keep, which is up to 40 KiB in all.
-	function tables(name, bytes, count,    each, unit, n, noise) {
-		each = bytes / count
-		unit = 16384
-		noise = 40960 / count
-		if (noise < 1024)
-			noise = 1024
-		n = int(each / unit + 0.5)
-		if (n < 1 || each - unit * n > noise || unit * n - each > noise)
-			fail("memory per " name " is " each " bytes, must be a multiple of " unit)
-		print "memory " name " " unit * n
-	}
-
-	function print_model(what, state, instructions) {
-		printf "read %s %d %s %.0f model\n", what, model, state, instructions
-	}
-
+	$1 == "slab" { bytes[$2, $3, $4] = $5 }
+	$1 == "rows" { rows[$2] = $3 }
 	$1 == "read" {
-		figure[$1 " " $2 " " $3 " " $4] = $5
-		figure["files " $2 " " $3 " " $4] = $6
-		print
+		if ($5 !~ /^[1-9][0-9]*$/)
+			fail("\"" $0 "\" has no number above 0")
+		reads++
 	}
-	$1 == "rows" {
-		figure[$1 " " $2 " " $3] = $4
-		print
-	}
-	# The same in each boot: keep the last
-	$1 == "memory" {
-		figure[$1 " " $2 " " $3] = $4
-		if ($2 == "vcpus")
-			vcpus = $3
-	}
+	{ print }
 
 	END {
-		points = split(list, cpus)
-		least = cpus[1]
-		most = cpus[points]
-		split("sysfs debugfs total", whats)
-		for (i = 1; i in whats; i++) {
-			what = whats[i]
-			for (j = 1; j <= points; j++) {
-				n = cpus[j]
-				if (get("read " what " " n " filled") <= get("read " what " " n " empty"))
-					fail("reading " what " at " n " CPUs takes no more if rows are filled")
-				if (get("files " what " " n " filled") != get("files " what " " least " empty"))
-					fail("the number of files of " what " differs")
-			}
-			fit(what, "filled")
-			fit(what, "empty")
-		}
-		for (j = 1; j <= points; j++) {
-			if (get("rows " cpus[j] " filled") >= get("rows " cpus[j] " all"))
-				fail("no row is empty at " cpus[j] " CPUs")
-			if (get("rows " cpus[j] " all") != get("rows " least " all"))
-				fail("the number of rows differs")
-		}
-
-		tables("cpu", get("memory cpus " most) - get("memory cpus " least), most - least)
-		tables("vcpu", get("memory vcpus " vcpus), vcpus)
-
-		# The file total_exits is made from each row, once.
-		filled = get("rows " most " filled")
-		empty_row = slope["total"] / get("rows " most " all")
-		filled_row = (get("read total " most " filled") - get("read total " most " empty")) / filled
-		printf "row empty %.0f\nrow filled %.0f\n", empty_row, empty_row + filled_row
-
-		for (i = 1; i in whats; i++) {
-			what = whats[i]
-			# How often a row is looked at for all the files
-			times = slope[what] / slope["total"]
-			cost = fixed[what] + slope[what] * model
-			print_model(what, "empty", cost)
-			cost += get("read " what " " most " filled") - get("read " what " " most " empty")
-			print_model(what, "filled", cost)
-			cost += (model - 1) * filled * filled_row * times
-			print_model(what, "busy", cost)
-		}
+		if (failed)
+			exit 1
+		if (reads != 24)
+			fail("there are " reads " figures of reads, must be 24")
+		# Two rows at least, for what user space is asked for, and CPUID
+		if (rows[most] < 2 * vcpus)
+			fail("the vCPUs have " rows[most] " rows only")
+		print "memory loaded " added("loaded", least)
+		cpu = added("loaded", most) - added("loaded", least)
+		print "memory cpu " (cpu <= 40960 ? 0 : cpu / (most - least))
+		created = added("created", least)
+		printf "memory vcpu %.0f\n", created / vcpus
+		printf "memory row %.0f\n", (added("exited", least) - created) / rows[least]
+		printf "memory left %.0f\n", added("left", least) / (4 * vcpus)
 	}'

@@ -7,12 +7,10 @@
 # the data are the files *.dat.  What was not measured has no row.
 
 BEGIN {
-	nr_hows = split("disabled handling away per_vcpu interval naive kvm_exit " \
+	nr_hows = split("disabled enabled interval naive kvm_exit " \
 			"kvm_exit+kvm_entry perf-stat perf-kvm-stat bpftrace", hows)
 	label["disabled"] = "``enabled`` 0"
-	label["handling"] = "handling"
-	label["away"] = "and ``away`` 1"
-	label["per_vcpu"] = "and ``per_vcpu`` 1"
+	label["enabled"] = "``enabled`` 1"
 	label["interval"] = "and ``interval`` 500"
 	label["naive"] = "naive globals"
 	label["kvm_exit"] = "event kvm_exit"
@@ -150,21 +148,22 @@ function exit_data(file,	h, how, name)
 	}
 }
 
-function read_table(file,	p, n)
+function read_table(file,	r, id, part)
 {
 	ruler(file, 14, 12, 5)
-	printf "%-14s  %12s  %12s  %12s  %12s  %12s\n", "possible CPUs", "sysfs, empty",
-	       "filled", "table, empty", "filled", "total_exits" >file
+	printf "%-14s  %12s  %12s  %12s  %12s  %12s\n", "possible CPUs", "vCPUs", "all files",
+	       "the tool", "table", "total_exits" >file
 	ruler(file, 14, 12, 5)
-	for (p = 1; p <= nr_possible; p++) {
-		n = possible[p]
-		printf "%-14s  %11.2fM  %11.2fM  %11.3fM  %11.3fM  %11.3fM\n",
-		       n (modelled[n] ? ", model" : ""),
-		       read["sysfs", n, "empty"] / 1e6, read["sysfs", n, "filled"] / 1e6,
-		       read["debugfs", n, "empty"] / 1e6, read["debugfs", n, "filled"] / 1e6,
-		       read["total", n, "filled"] / 1e6 >file
+	for (r = 1; r <= nr_reads; r++) {
+		id = reads[r]
+		split(id, part, SUBSEP)
+		printf "%-14d  %12d  %11.2fM  %11.2fM  %11.3fM  %11.3fM\n", part[1], part[2],
+		       read["files", id] / 1e6, read["tool", id] / 1e6,
+		       read["debugfs", id] / 1e6, read["total", id] / 1e6 >file
 	}
 	ruler(file, 14, 12, 5)
+	printf "\nMemory: %d bytes per vCPU, %d for each reason that it has met, and %d when\nKVM is loaded.\n",
+	       bytes["vcpu"], bytes["row"], bytes["loaded"] >file
 }
 
 function reader_table(file,	r, how)

@@ -43,7 +43,7 @@
 #define TIMEOUT		20
 
 #define ARENA_SIZE	(16UL << 20)
-#define PAGE		4096UL
+#define CACHE_LINE	64UL
 
 enum table { OWN, SHARED };
 
@@ -62,28 +62,20 @@ struct variant {
 enum { EMPTY, RDTSC };
 
 static const struct variant variants[] = {
-	[EMPTY] = { "empty", &handling, LOOP(empty), 0, 1, OWN },
-	[RDTSC] = { "rdtsc", &handling, LOOP(rdtsc), 1, 1, OWN },
-	{ "naive", &handling, LOOP(naive), 1, 1, SHARED },
-	{ "naive", &handling, LOOP(naive), 1, 2, SHARED },
-	{ "naive", &handling, LOOP(naive), 1, 4, SHARED },
-	{ "handling", &handling, LOOP(record), 1, 1, SHARED },
-	{ "handling", &handling, LOOP(record), 1, 2, SHARED },
-	{ "handling", &handling, LOOP(record), 1, 4, SHARED },
-	{ "handling", &handling, LOOP(record), 1, 1, OWN },
-	{ "handling", &handling, LOOP(record), 1, 2, OWN },
-	{ "handling", &handling, LOOP(record), 1, 4, OWN },
-	{ "away", &away, LOOP(record), 2, 1, OWN },
-	{ "away", &away, LOOP(record), 2, 2, OWN },
-	{ "away", &away, LOOP(record), 2, 4, OWN },
-	{ "per_vcpu", &per_vcpu, LOOP(record), 2, 1, OWN },
-	{ "per_vcpu", &per_vcpu, LOOP(record), 2, 2, OWN },
-	{ "per_vcpu", &per_vcpu, LOOP(record), 2, 4, OWN },
-	{ "interval", &interval, LOOP(record), 2, 1, OWN },
-	{ "interval", &interval, LOOP(record), 2, 2, OWN },
-	{ "interval", &interval, LOOP(record), 2, 4, OWN },
-	{ "fastpath", &handling, LOOP(record_fastpath), 2, 1, OWN },
-	{ "fastpath_away", &away, LOOP(record_fastpath), 2, 1, OWN },
+	[EMPTY] = { "empty", &enabled, LOOP(empty), 0, 1, OWN },
+	[RDTSC] = { "rdtsc", &enabled, LOOP(rdtsc), 1, 1, OWN },
+	{ "naive", &enabled, LOOP(naive), 1, 1, SHARED },
+	{ "naive", &enabled, LOOP(naive), 1, 2, SHARED },
+	{ "naive", &enabled, LOOP(naive), 1, 4, SHARED },
+	{ "enabled", &enabled, LOOP(record), 3, 1, SHARED },
+	{ "enabled", &enabled, LOOP(record), 3, 2, SHARED },
+	{ "enabled", &enabled, LOOP(record), 3, 4, SHARED },
+	{ "enabled", &enabled, LOOP(record), 3, 1, OWN },
+	{ "enabled", &enabled, LOOP(record), 3, 2, OWN },
+	{ "enabled", &enabled, LOOP(record), 3, 4, OWN },
+	{ "interval", &interval, LOOP(record), 3, 1, OWN },
+	{ "interval", &interval, LOOP(record), 3, 2, OWN },
+	{ "interval", &interval, LOOP(record), 3, 4, OWN },
 };
 
 #define NR_VARIANTS	(sizeof(variants) / sizeof(variants[0]))
@@ -92,9 +84,8 @@ enum reader { READER_NONE, READER_PERIODIC, READER_ALWAYS, NR_READERS };
 
 static const char * const reader_names[] = { "none", "100ms", "always" };
 
-/* Everything on that KVM has on by default, but for the summaries */
 static const struct variant reader_variant = {
-	"reader", &per_vcpu, LOOP(record), 2, 1, OWN
+	"reader", &enabled, LOOP(record), 3, 1, OWN
 };
 
 /* What all rounds so far said of one thing */
@@ -134,7 +125,7 @@ void *silicon_alloc(size_t size)
 {
 	void *ret = arena + arena_used;
 
-	arena_used += (size + PAGE - 1) & ~(PAGE - 1);
+	arena_used += (size + CACHE_LINE - 1) & ~(CACHE_LINE - 1);
 	if (arena_used > ARENA_SIZE)
 		errx(1, "%zu bytes are more than there are", size);
 	return ret;
@@ -153,7 +144,7 @@ int printk(const char *fmt, ...)
 
 static void timed_out(int signal)
 {
-	static const char why[] = "silicon: timed out: does a row have two writers, "
+	static const char why[] = "silicon: timed out: does a table have two writers, "
 				  "and a reader that waits for them?\n";
 
 	(void)signal;
@@ -171,22 +162,19 @@ static void make_exits(const struct variant *variant, struct kvm_vcpu *vcpu,
 	loop(vcpu, exits);
 }
 
-/* One vCPU per thread, the same in all rounds */
-static struct kvm_vcpu *vcpu_of(const struct silicon_config *config, unsigned int nr)
+/* The same in all rounds */
+static struct kvm_vcpu *vcpu_of(const struct variant *variant, unsigned int nr)
 {
-	static struct {
-		const struct silicon_config *config;
-		struct kvm_vcpu *vcpus[SILICON_THREADS];
-	} all[4];
-	unsigned int i = 0;
+	static struct kvm_vcpu *vcpus[2][SILICON_VCPUS];
+	struct kvm_vcpu **vcpu;
 
-	while (all[i].config && all[i].config != config)
-		i++;
-	all[i].config = config;
-	if (!all[i].vcpus[nr])
-		all[i].vcpus[nr] = config->vcpu_create();
+	if (variant->table == SHARED)
+		nr = SILICON_SHARED;
+	vcpu = &vcpus[variant->config == &interval][nr];
+	if (!*vcpu)
+		*vcpu = variant->config->vcpu_create();
 
-	return all[i].vcpus[nr];
+	return *vcpu;
 }
 
 static double clock_ns(clockid_t clock)
@@ -221,9 +209,6 @@ static void *work(void *arg)
 	const struct variant *variant = worker->variant;
 
 	pin(worker->nr);
-	if (variant->loop != LOOP(naive))
-		variant->config->vcpu_load(worker->vcpu, variant->table == SHARED ?
-					   SILICON_SHARED_CPU : worker->nr);
 	pthread_barrier_wait(&start);
 
 	worker->ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -268,20 +253,8 @@ static u64 read_counts(const struct variant *variant)
 	if (variant->loop == LOOP(naive))
 		return variant->config->read_naive();
 
-	variant->config->mend();
+	variant->config->mend(vcpu_of(variant, 0));
 	return variant->config->read_all();
-}
-
-static u64 read_vcpus(const struct worker *workers)
-{
-	const struct variant *variant = workers->variant;
-	unsigned int i;
-	u64 exits = 0;
-
-	for (i = 0; i < variant->threads; i++)
-		exits += variant->config->read_vcpu(workers[i].vcpu);
-
-	return exits;
 }
 
 /* Have all threads of a variant make exits.  The CPU time that one exit takes, in ns */
@@ -290,21 +263,20 @@ static double measure(const struct variant *variant, unsigned long exits,
 {
 	struct worker workers[SILICON_THREADS];
 	struct reader_thread reader = { .how = how };
-	u64 all = exits * variant->threads, counted, vcpus;
+	u64 all = exits * variant->threads, counted;
 	double ns = 0;
 	unsigned int i;
 
 	for (i = 0; i < variant->threads; i++) {
 		workers[i] = (struct worker) {
 			.nr = i, .variant = variant, .exits = exits,
-			.vcpu = vcpu_of(variant->config, i),
+			.vcpu = vcpu_of(variant, i),
 		};
 	}
 
 	alarm(TIMEOUT);
 
 	counted = read_counts(variant);
-	vcpus = read_vcpus(workers);
 
 	writer_done = false;
 	pthread_barrier_init(&start, NULL, variant->threads + (how != READER_NONE));
@@ -324,12 +296,8 @@ static double measure(const struct variant *variant, unsigned long exits,
 
 	figure->exits += all;
 	figure->reads += reader.reads;
-	if (variant->loop != LOOP(empty) && variant->loop != LOOP(rdtsc)) {
+	if (variant->loop != LOOP(empty) && variant->loop != LOOP(rdtsc))
 		figure->lost += all - (read_counts(variant) - counted);
-		/* vCPUs have one writer each, whoever writes the other tables. */
-		if (variant->config->vcpu_tables)
-			figure->lost += all - (read_vcpus(workers) - vcpus);
-	}
 
 	return ns / all;
 }
@@ -366,8 +334,7 @@ struct read_only {
 };
 
 /* Read, for as long as it takes to see exits come, but not for ever. */
-static void read_read_only(const struct silicon_config *config, struct kvm_vcpu *vcpu,
-			   int fd)
+static void read_read_only(const struct silicon_config *config, int fd)
 {
 	double begin = clock_ns(CLOCK_MONOTONIC), ns;
 	struct read_only result = { 0 };
@@ -378,7 +345,6 @@ static void read_read_only(const struct silicon_config *config, struct kvm_vcpu 
 
 	first = config->read_all();
 	do {
-		config->read_vcpu(vcpu);
 		result.exits = config->read_all() - first;
 		result.reads++;
 		ns = clock_ns(CLOCK_MONOTONIC) - begin;
@@ -395,14 +361,13 @@ static void read_read_only(const struct silicon_config *config, struct kvm_vcpu 
 static struct read_only measure_read_only(void)
 {
 	const struct silicon_config *config = reader_variant.config;
-	struct kvm_vcpu *vcpu = vcpu_of(config, 0);
+	struct kvm_vcpu *vcpu = vcpu_of(&reader_variant, 0);
 	struct read_only result;
 	int status, fds[2];
 	pid_t pid;
 
 	alarm(TIMEOUT);
 
-	config->vcpu_load(vcpu, 0);
 	if (pipe(fds))
 		err(1, "pipe");
 
@@ -410,7 +375,7 @@ static struct read_only measure_read_only(void)
 	if (pid < 0)
 		err(1, "fork");
 	if (!pid) {
-		read_read_only(config, vcpu, fds[1]);
+		read_read_only(config, fds[1]);
 		_exit(0);
 	}
 
@@ -530,8 +495,7 @@ static void loop(const char *name, const char *arg)
 	if (errno || *end || *arg < '0' || *arg > '9' || !exits)
 		errx(2, "EXITS is '%s', must be a number from 1", arg);
 
-	vcpu = vcpu_of(variant->config, 0);
-	variant->config->vcpu_load(vcpu, 0);
+	vcpu = vcpu_of(variant, 0);
 	make_exits(variant, vcpu, exits);
 }
 
@@ -547,9 +511,7 @@ static void init(void)
 
 	signal(SIGALRM, timed_out);
 
-	handling.init();
-	away.init();
-	per_vcpu.init();
+	enabled.init();
 	interval.init();
 }
 

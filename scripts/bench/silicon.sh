@@ -19,12 +19,12 @@
 #       how often a process that cannot write to the tables read them, and how many
 #       exits it saw come meanwhile
 #   silicon counters INSTRUCTIONS CYCLES | not-supported
-#       of one exit in "handling", as perf stat counts them, the empty loop subtracted
+#       of one exit in "enabled", as perf stat counts them, the empty loop subtracted
 #
-# NAME: rdtsc, naive (globals, see naive.h), and exits with everything up to this on:
-# handling, away, per_vcpu, interval (a summary every 500 exits, which goes nowhere);
-# fastpath and fastpath_away are exits that a fastpath handler takes, with two stamps.
-# "own": each thread writes a table of its own, as in KVM; "shared": all write one.
+# NAME: rdtsc, naive (globals, see naive.h), enabled, and interval, i.e. with counting toward
+# a summary every 500 exits.  Of the three RDTSCs of an exit, KVM has one in any case.
+# "own": each thread records the exits of a vCPU of its own, as in KVM; "shared": all those
+# of one, or in the same globals.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -60,12 +60,6 @@ block()
 	cut_piece "$1" "$2" "/^\([a-z].* \)\?$2\>/,/^}/p"
 }
 
-# macro FILE NAME
-macro()
-{
-	cut_piece "$1" "$2" "/^#define $2(/{:more; /\\\\$/{N; b more}; p}"
-}
-
 make_headers()
 {
 	local header
@@ -74,11 +68,8 @@ make_headers()
 	{
 		block arch/x86/include/asm/bitops.h '__fls(unsigned long'
 		block arch/x86/include/asm/bitops.h 'fls64(__u64'
-		macro include/linux/stddef.h sizeof_field
-		macro include/linux/stddef.h offsetofend
-		macro include/linux/string.h memset_after
-		block include/linux/kvm_host.h 'kvm_stats_log_hist_update(u64'
-		macro include/linux/kvm_host.h KVM_STATS_LOG_HIST_UPDATE
+		cut_piece arch/x86/include/asm/kvm_host.h KVM_EXIT_STATS_MAX_ROWS \
+			'/^#define KVM_EXIT_STATS_MAX_ROWS\>/p'
 		block arch/x86/include/asm/kvm_host.h 'enum kvm_exit_stats_part'
 		block arch/x86/include/asm/kvm_host.h 'struct kvm_vcpu_exit_stats'
 	} >"$out/include/pieces.h"
@@ -92,16 +83,15 @@ make_headers()
 		done
 }
 
-# build_config NAME AWAY VCPU_TABLES SUMMARIES: one object that shows one symbol, with
-# the static keys as given, 0 or 1
+# build_config NAME SUMMARIES: one object that shows one symbol, with that static key as
+# given, 0 or 1
 build_config()
 {
 	local dir=$out/$1 keys
 
 	mkdir -p "$dir"
-	keys=(-DSTATIC_KEY_kvm_exit_stats_enabled=1 "-DSTATIC_KEY_kvm_exit_stats_away=$2"
-		"-DSTATIC_KEY_kvm_exit_stats_vcpu_tables=$3"
-		"-DSTATIC_KEY_kvm_exit_stats_summaries=$4" "-DSILICON_CONFIG=$1")
+	keys=(-DSTATIC_KEY_kvm_exit_stats_enabled=1 "-DSTATIC_KEY_kvm_exit_stats_summaries=$2"
+		"-DSILICON_CONFIG=$1")
 	gcc "${kernel_cflags[@]}" "${keys[@]}" -c -o "$dir/exit_stats.o" "$exit_stats.c"
 	gcc "${kernel_cflags[@]}" "${keys[@]}" -c -o "$dir/loop.o" "$bench/shim/loop.c"
 	ld -r -o "$dir.o" "$dir/exit_stats.o" "$dir/loop.o"
@@ -111,13 +101,11 @@ build_config()
 build_silicon()
 {
 	make_headers
-	build_config handling 0 0 0
-	build_config away 1 0 0
-	build_config per_vcpu 1 1 0
-	build_config interval 1 1 1
+	build_config enabled 0
+	build_config interval 1
 	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -fno-PIE -no-pie -pthread \
 		-I "$tree/tools/include" -o "$out/silicon" "$bench/silicon.c" \
-		"$out/handling.o" "$out/away.o" "$out/per_vcpu.o" "$out/interval.o"
+		"$out/enabled.o" "$out/interval.o"
 }
 
 # count NAME EXITS: the instructions and cycles of a run, if the CPU counts them
@@ -132,7 +120,7 @@ print_counters()
 	local exits=10000000 empty record
 
 	empty=$(count empty "$exits" 2>/dev/null) || empty=
-	record=$(count handling "$exits" 2>/dev/null) || record=
+	record=$(count enabled "$exits" 2>/dev/null) || record=
 	awk -v exits="$exits" '{
 		if (NF == 4)
 			printf "silicon counters %.1f %.1f\n",

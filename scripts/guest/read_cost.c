@@ -1,33 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * read_cost files PATH: what it takes to open, read to the end and close a file, or
- * each file below a directory that can be read, in TSC cycles.  Print the sum, and how
- * many files these are.
+ * read_cost files PATH...: what it takes to open, read and close these files, in TSC cycles.
  *
- * What disturbs a read, such as the timer tick, only ever adds: each file counts with
- * the least cycles of all its reads.  Under an emulator whose TSC counts instructions
- * that is exact.
+ * read_cost run COMMAND...: what it takes to run a command, whose output is lost.
  *
- * read_cost slab: how many bytes of slab memory there are that the kernel cannot reclaim.
- * Large allocations are part of it.
+ * What disturbs a read, such as the timer tick, only ever adds: each file, and the command,
+ * counts with the least cycles of several times.  Under an emulator whose TSC counts
+ * instructions that is exact.
  *
- * read_cost vcpus N: by how many bytes N new vCPUs make it grow.
+ * read_cost slab: how many bytes of memory there are in slabs that the kernel cannot
+ * reclaim, and in areas per CPU.  Large allocations are part of the former.
+ *
+ * read_cost vcpus N EXITS COMMAND...: run a command while N vCPUs live that have made so many
+ * exits of each of several types.
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <limits.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
 #include "util.h"
+#include "vm.h"
 
 #define RUNS		5
 /* Each has a file descriptor, of which there are 1024. */
@@ -42,112 +43,132 @@ static void read_file(const char *path)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		err(1, "%s", path);
-	do {
-		length = read(fd, text, sizeof(text));
-		if (length < 0)
-			err(1, "%s", path);
-	} while (length);
+	length = read(fd, text, sizeof(text));
+	if (length < 0)
+		err(1, "%s", path);
+	if (length == sizeof(text))
+		errx(1, "%s is too long", path);
 	close(fd);
 }
 
-static unsigned long cost_of_file(const char *path)
+static void run(char *argv[], bool quiet)
 {
-	unsigned long least = ULONG_MAX;
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		err(1, "fork");
+	if (!pid) {
+		if (quiet && dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO) < 0)
+			err(1, "/dev/null");
+		execvp(argv[0], argv);
+		err(1, "%s", argv[0]);
+	}
+	if (waitpid(pid, &status, 0) < 0)
+		err(1, "waitpid");
+	if (status)
+		errx(1, "%s ended with status %#x", argv[0], status);
+}
+
+static int cost_of_files(char *paths[])
+{
+	unsigned long sum = 0, least, start, cycles;
+	unsigned int i;
+
+	for (; *paths; paths++) {
+		least = ULONG_MAX;
+		for (i = 0; i < RUNS; i++) {
+			start = __rdtsc();
+			read_file(*paths);
+			cycles = __rdtsc() - start;
+			if (cycles < least)
+				least = cycles;
+		}
+		sum += least;
+	}
+
+	return printf("%lu\n", sum) < 0;
+}
+
+static int cost_of_command(char *argv[])
+{
+	unsigned long least = ULONG_MAX, start, cycles;
 	unsigned int i;
 
 	for (i = 0; i < RUNS; i++) {
-		unsigned long start = __rdtsc(), cycles;
-
-		read_file(path);
+		start = __rdtsc();
+		run(argv, true);
 		cycles = __rdtsc() - start;
 		if (cycles < least)
 			least = cycles;
 	}
 
-	return least;
-}
-
-static int cost_of_files(char *path)
-{
-	char *const paths[] = { path, NULL };
-	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
-	unsigned long cycles = 0;
-	unsigned int files = 0;
-	FTSENT *entry;
-
-	if (!tree)
-		err(1, "%s", path);
-
-	while ((entry = fts_read(tree))) {
-		if (entry->fts_errno)
-			errx(1, "%s: %s", entry->fts_path, strerror(entry->fts_errno));
-		/* Root may open what is for writing only, but not read it. */
-		if (entry->fts_info != FTS_F || !(entry->fts_statp->st_mode & 0400))
-			continue;
-
-		cycles += cost_of_file(entry->fts_path);
-		files++;
-	}
-	if (!files)
-		errx(1, "there is no file to read in %s", path);
-
-	printf("%lu %u\n", cycles, files);
-	return 0;
+	return printf("%lu\n", least) < 0;
 }
 
 /* Have the kernel add up first what it counts per CPU. */
-static long slab_bytes(void)
+static int print_slab(void)
 {
-	FILE *meminfo;
+	long kb, sum = 0;
 	char line[128];
-	long kb;
+	FILE *meminfo;
 
 	read_file("/proc/sys/vm/stat_refresh");
 	meminfo = fopen("/proc/meminfo", "re");
 	if (!meminfo)
 		err(1, "/proc/meminfo");
-	do {
-		if (!fgets(line, sizeof(line), meminfo))
-			errx(1, "/proc/meminfo has no SUnreclaim");
-	} while (sscanf(line, "SUnreclaim: %ld kB", &kb) != 1);
+	while (fgets(line, sizeof(line), meminfo)) {
+		if (sscanf(line, "SUnreclaim: %ld kB", &kb) == 1 ||
+		    sscanf(line, "Percpu: %ld kB", &kb) == 1)
+			sum += kb;
+	}
 	fclose(meminfo);
 
-	return kb * 1024;
+	return printf("%ld\n", sum * 1024) < 0;
 }
 
-static int memory_of_vcpus(const char *arg)
+static void make_exits(struct vcpu *vcpu, unsigned long exits)
 {
-	unsigned long vcpus, i;
-	long before;
-	int kvm, vm;
+	unsigned int i;
 
-	vcpus = parse_number("N", arg, 1, MAX_VCPUS);
-	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (kvm < 0)
-		err(1, "/dev/kvm");
-	vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	if (vm < 0)
-		err(1, "KVM_CREATE_VM");
-
-	before = slab_bytes();
-	for (i = 0; i < vcpus; i++) {
-		if (ioctl(vm, KVM_CREATE_VCPU, i) < 0)
-			err(1, "KVM_CREATE_VCPU %lu", i);
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		if (types[i].wants_interrupts || types[i].wants_pages)
+			continue;
+		set_exits(vcpu, &types[i], exits);
+		run_until_done(vcpu);
 	}
+}
 
-	printf("%ld\n", slab_bytes() - before);
+static int with_vcpus(const char *vcpus_arg, const char *exits_arg, char *argv[])
+{
+	unsigned long vcpus = parse_number("N", vcpus_arg, 1, MAX_VCPUS);
+	unsigned long exits = parse_number("EXITS", exits_arg, 0, 1000000);
+	struct vcpu vcpu;
+	unsigned long i;
+	struct vm vm;
+
+	create_vm(&vm);
+	for (i = 0; i < vcpus; i++) {
+		create_vcpu(&vm, &vcpu, i);
+		if (exits)
+			make_exits(&vcpu, exits);
+	}
+	run(argv, false);
+
 	return 0;
 }
 
 int main(int argc, char *argv[])
 {
-	if (argc == 3 && !strcmp(argv[1], "files"))
-		return cost_of_files(argv[2]);
-	if (argc == 3 && !strcmp(argv[1], "vcpus"))
-		return memory_of_vcpus(argv[2]);
-
+	if (argc > 2 && !strcmp(argv[1], "files"))
+		return cost_of_files(argv + 2);
+	if (argc > 2 && !strcmp(argv[1], "run"))
+		return cost_of_command(argv + 2);
+	if (argc > 4 && !strcmp(argv[1], "vcpus"))
+		return with_vcpus(argv[2], argv[3], argv + 4);
 	if (argc == 2 && !strcmp(argv[1], "slab"))
-		return printf("%ld\n", slab_bytes()) < 0;
+		return print_slab();
 
-	errx(2, "usage: read_cost files PATH | slab | vcpus N");
+	errx(2, "usage: read_cost files PATH... | run COMMAND... | slab |\n"
+		"                 vcpus N EXITS COMMAND...");
 }

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <linux/compiler.h>
 #include <linux/types.h>
@@ -20,10 +21,13 @@
 #include <asm/barrier.h>
 #include <linux/atomic.h>
 #include <linux/bits.h>
+#include <linux/build_bug.h>
 #include <linux/export.h>
 #include <linux/gfp.h>
 #include <linux/kconfig.h>
 #include <linux/kernel.h>
+#include <linux/list.h>
+#include <linux/math64.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -35,6 +39,11 @@
 
 #define U32_MAX				UINT32_MAX
 #define U64_MAX				UINT64_MAX
+#define NSEC_PER_MSEC			1000000L
+#define HZ				250
+
+#define swap(a, b)	\
+	do { typeof(a) __tmp = (a); (a) = (b); (b) = __tmp; } while (0)
 
 /* Those of tools/include have 32 bytes, which no x86-64 CPU has. */
 #define ____cacheline_aligned		__aligned(64)
@@ -47,12 +56,12 @@
 #define MODULE_PARM_DESC(name, text)
 
 /* Evaluated in DEBUG kernels only */
-#define lockdep_assert(condition)
 #define lockdep_assert_held(lock)
 
 #define preempt_disable()		barrier()
 #define preempt_enable()		barrier()
 #define cond_resched()			barrier()
+#define irqs_disabled()			false
 
 static __always_inline u64 rdtsc(void)
 {
@@ -68,11 +77,17 @@ static inline u64 div64_u64(u64 dividend, u64 divisor)
 	return dividend / divisor;
 }
 
-static inline u64 div_u64_rem(u64 dividend, u32 divisor, u32 *remainder)
+static inline u64 mul_u64_u64_div_u64(u64 a, u64 b, u64 divisor)
 {
-	*remainder = dividend % divisor;
-	return dividend / divisor;
+	return (unsigned __int128)a * b / divisor;
 }
+
+static inline u64 mul_u64_u32_div(u64 a, u32 b, u32 divisor)
+{
+	return mul_u64_u64_div_u64(a, b, divisor);
+}
+
+#define tsc_khz				1000000U
 
 /*
  * A static key costs nothing where it is tested, hence is a constant there: that of
@@ -91,27 +106,19 @@ struct static_key_1 {
 
 #define STATIC_KEY(name)		struct __PASTE(static_key_, STATIC_KEY_##name) name
 #define DECLARE_STATIC_KEY_FALSE(name)	extern STATIC_KEY(name)
-#define DECLARE_STATIC_KEY_TRUE(name)	extern STATIC_KEY(name)
 #define DEFINE_STATIC_KEY_FALSE(name)	STATIC_KEY(name)
-#define DEFINE_STATIC_KEY_TRUE(name)	STATIC_KEY(name) = { .enabled = 1 }
 #define static_branch_likely(key)	(sizeof((key)->on) != 0)
 #define static_branch_unlikely(key)	(sizeof((key)->on) != 0)
 #define static_key_enabled(key)		((key)->enabled != 0)
 #define static_branch_enable(key)	((void)((key)->enabled = 1))
 #define static_branch_disable(key)	((void)((key)->enabled = 0))
-#define static_branch_inc(key)		((void)(key)->enabled++)
-#define static_branch_dec(key)		((void)(key)->enabled--)
-
-/* Which CPU a thread is on is up to silicon.c, as with a vCPU that is loaded. */
-#define __percpu
-#define per_cpu_ptr(pointer, cpu)	(&(pointer)[cpu])
-#define for_each_possible_cpu(cpu)	for ((cpu) = 0; (cpu) < SILICON_CPUS; (cpu)++)
-#define cpu_to_node(cpu)		0
 
 /* Barriers are where the kernel has them, and for the compiler only, as there. */
 typedef struct {
 	unsigned int sequence;
 } seqcount_t;
+
+#define seqcount_init(s)		((void)((s)->sequence = 0))
 
 static __always_inline void raw_write_seqcount_begin(seqcount_t *s)
 {
@@ -125,7 +132,7 @@ static __always_inline void raw_write_seqcount_end(seqcount_t *s)
 	s->sequence++;
 }
 
-static inline unsigned int raw_read_seqcount_begin(const seqcount_t *s)
+static inline unsigned int read_seqcount_begin(const seqcount_t *s)
 {
 	unsigned int sequence;
 
@@ -145,9 +152,20 @@ typedef struct {
 	s64 counter;
 } atomic64_t;
 
-static inline s64 atomic64_inc_return(atomic64_t *v)
+static inline s64 atomic64_read(const atomic64_t *v)
 {
-	return __atomic_add_fetch(&v->counter, 1, __ATOMIC_SEQ_CST);
+	return READ_ONCE(v->counter);
+}
+
+static inline bool atomic64_add_negative(s64 i, atomic64_t *v)
+{
+	return __atomic_add_fetch(&v->counter, i, __ATOMIC_SEQ_CST) < 0;
+}
+
+static inline bool atomic64_try_cmpxchg(atomic64_t *v, s64 *old, s64 new)
+{
+	return __atomic_compare_exchange_n(&v->counter, old, new, false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_SEQ_CST);
 }
 
 static inline void atomic64_set(atomic64_t *v, s64 i)
@@ -182,22 +200,62 @@ static inline void mutex_unlock(struct mutex *lock)
 	__atomic_store_n(&lock->locked.counter, 0, __ATOMIC_RELEASE);
 }
 
-#define kvzalloc(size, flags)		silicon_alloc(size)
-#define kvzalloc_node(size, flags, node) silicon_alloc(size)
-#define kvcalloc(n, size, flags)	silicon_alloc(array_size(n, size))
-/* What silicon_alloc() gave stays until the end. */
-#define kvfree(pointer)			((void)(pointer))
+static inline void clear_bit(long nr, unsigned long *addr)
+{
+	__atomic_fetch_and(addr, ~(1UL << nr), __ATOMIC_SEQ_CST);
+}
+
+/* The work item never gets to run: printing is for somebody else than who exits. */
+struct work_struct {
+	void (*func)(struct work_struct *work);
+};
+
+#define DECLARE_WORK(name, func)	struct work_struct name = { func }
+#define system_unbound_wq		NULL
+#define queue_work(wq, work)		((void)(work))
+#define cancel_work(work)		((void)(work), true)
+#define cancel_work_sync(work)		((void)(work))
+
+struct ratelimit_state {
+	int interval;
+};
+
+#define RATELIMIT_STATE_INIT_FLAGS(name, interval, burst, flags) { interval }
+#define __ratelimit(state)		((void)(state), true)
+
+/* Rows and vCPUs stay until the end, and what readers have does not. */
+struct kmem_cache {
+	size_t size;
+};
+
+#define SLAB_ACCOUNT			0
+#define SLAB_HWCACHE_ALIGN		0
+#define kmem_cache_zalloc(cache, flags)	silicon_alloc((cache)->size)
+#define kmem_cache_destroy(cache)	((void)(cache))
+#define kvzalloc(size, flags)		calloc(1, size)
+#define kvfree(pointer)			free(pointer)
 
 #define pr_info(fmt, ...)		printk(pr_fmt(fmt), ##__VA_ARGS__)
+#define pr_warn				pr_info
 
 struct dentry;
 struct kvm;
+
 
 /* Pieces of the kernel's source, cut out by silicon.sh */
 #define ASM_INPUT_RM			"rm"
 #include "pieces.h"
 
 struct kvm_vcpu {
+	struct kvm *kvm;
+	struct {
+		struct {
+			u64 halt_poll_success_ns;
+			u64 halt_poll_fail_ns;
+		} generic;
+		u64 exit_reasons[KVM_EXIT_STATS_MAX_ROWS];
+		u64 exit_reason_cycles[KVM_EXIT_STATS_MAX_ROWS];
+	} stat;
 	struct {
 		struct kvm_vcpu_exit_stats exit_stats;
 	} arch;

@@ -3,6 +3,9 @@
  * The loops that silicon.c measures, next to the exit_stats.c of one configuration of
  * the static keys.  What KVM has inline is inline here, and what it calls is called.
  */
+#include <stdarg.h>
+#include <stdio.h>
+
 #include <asm/vmx.h>
 
 #include "exit_stats.h"
@@ -16,14 +19,13 @@ static struct kvm_exit_reason reasons[] = {
 	EXIT_STATS_UNKNOWN,
 };
 
-static struct kvm_exit_stat *tables[SILICON_CPUS];
+static struct kvm_exit_stat *gone[ARRAY_SIZE(reasons)];
 
 static const struct kvm_exit_stats_isa isa = {
 	.name		= "vmx",
-	.tables		= tables,
 	.reasons	= reasons,
+	.gone		= gone,
 	.nr_rows	= ARRAY_SIZE(reasons),
-	.code_mask	= 0xffff,
 };
 
 /* Exits of many kinds, the same row twice in a row among them */
@@ -33,7 +35,7 @@ static const u32 codes[] = {
 	EXIT_REASON_EPT_MISCONFIG, EXIT_REASON_CPUID, EXIT_REASON_MSR_WRITE,
 };
 
-/* The T0 of these many exits is one and the same: no RDTSC but those measured */
+/* The T0 of these many naive exits is one and the same: no RDTSC but those measured */
 #define EXITS_PER_STAMP		256
 
 /* sysfs and debugfs are no part of what is measured. */
@@ -43,7 +45,32 @@ int kvm_exit_stats_sysfs_init(void)
 }
 
 void kvm_exit_stats_sysfs_exit(void) {}
-void kvm_exit_stats_remove_debugfs(void) {}
+void kvm_exit_stats_debugfs_init(void) {}
+void kvm_exit_stats_debugfs_exit(void) {}
+
+/* The one cache that there is */
+struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
+				     unsigned int flags, void (*ctor)(void *))
+{
+	static struct kmem_cache cache;
+
+	cache.size = size;
+	return &cache;
+}
+
+void kfree(void *p) {}
+
+int scnprintf(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list args;
+	int length;
+
+	va_start(args, fmt);
+	length = vsnprintf(buf, size, fmt, args);
+	va_end(args);
+
+	return min(length, (int)size - 1);
+}
 
 char *strreplace(char *s, char old, char new)
 {
@@ -60,34 +87,13 @@ char *strreplace(char *s, char old, char new)
 /* Go through the switches that sysfs has, and see that they say what was compiled. */
 static void init(void)
 {
-	kvm_exit_stats_set_away(STATIC_KEY_kvm_exit_stats_away);
-	kvm_exit_stats_set_per_vcpu(STATIC_KEY_kvm_exit_stats_vcpu_tables);
-	if (kvm_exit_stats_init(&isa))
-		silicon_die("no memory for the tables");
+	kvm_exit_stats_init(&isa);
 	if (!STATIC_KEY_kvm_exit_stats_summaries)
 		kvm_exit_stats_set_interval(0);
 
 	if (!KEY_IS_AS_COMPILED(&kvm_exit_stats_enabled) ||
-	    !KEY_IS_AS_COMPILED(&kvm_exit_stats_away) ||
-	    !KEY_IS_AS_COMPILED(&kvm_exit_stats_vcpu_tables) ||
 	    !!kvm_exit_stats_get_interval() != STATIC_KEY_kvm_exit_stats_summaries)
 		silicon_die("a static key is not what was compiled");
-}
-
-static struct kvm_vcpu *vcpu_create(void)
-{
-	struct kvm_vcpu *vcpu = silicon_alloc(sizeof(*vcpu));
-
-	if (kvm_exit_stats_vcpu_create(vcpu))
-		silicon_die("no memory for a vCPU");
-	return vcpu;
-}
-
-/* Enter the guest, too, for the first exit to have a VM-Entry before it. */
-static void vcpu_load(struct kvm_vcpu *vcpu, int cpu)
-{
-	kvm_exit_stats_vcpu_load(vcpu, cpu);
-	kvm_exit_stats_record_entry(vcpu);
 }
 
 static __always_inline void loop(struct kvm_vcpu *vcpu, unsigned long exits,
@@ -114,22 +120,14 @@ static __always_inline void exit_rdtsc(struct kvm_vcpu *vcpu, u32 code, u64 t0)
 	rdtsc();
 }
 
+/* As in KVM, from a VM-Entry to the end of the exit that follows at once */
 static __always_inline void exit_record(struct kvm_vcpu *vcpu, u32 code, u64 t0)
 {
-	/* No exit comes before the VM-Entry before it. */
-	if (static_branch_likely(&kvm_exit_stats_away))
-		t0 = vcpu->arch.exit_stats.entry_tsc;
-
-	kvm_exit_stats_set_code(vcpu, code);
-	kvm_exit_stats_record(vcpu, t0);
-	kvm_exit_stats_record_entry(vcpu);
-}
-
-static __always_inline void exit_fastpath(struct kvm_vcpu *vcpu, u32 code, u64 t0)
-{
 	exit_empty(vcpu, code, t0);
-	kvm_exit_stats_stamp_fastpath(vcpu, code);
-	kvm_exit_stats_record_fastpath(vcpu);
+	kvm_exit_stats_stamp_entry(vcpu);
+	kvm_exit_stats_stamp_exit(vcpu);
+	kvm_exit_stats_set_code(vcpu, code);
+	kvm_exit_stats_record(vcpu);
 }
 
 static __always_inline void exit_naive(struct kvm_vcpu *vcpu, u32 code, u64 t0)
@@ -153,48 +151,41 @@ static void record(struct kvm_vcpu *vcpu, unsigned long exits)
 	loop(vcpu, exits, exit_record);
 }
 
-static void record_fastpath(struct kvm_vcpu *vcpu, unsigned long exits)
-{
-	loop(vcpu, exits, exit_fastpath);
-}
-
 static void naive(struct kvm_vcpu *vcpu, unsigned long exits)
 {
 	loop(vcpu, exits, exit_naive);
 }
 
-static u64 read_all(void)
+/* With all rows that it will ever have: only the first exits of a vCPU take memory. */
+static struct kvm_vcpu *vcpu_create(void)
 {
-	struct kvm_exit_stat total;
+	struct kvm_vcpu *vcpu = silicon_alloc(sizeof(*vcpu));
 
-	kvm_exit_stats_read_all(&total);
-	return total.count;
+	kvm_exit_stats_vcpu_create(vcpu);
+	record(vcpu, ARRAY_SIZE(codes));
+	return vcpu;
 }
 
-static u64 read_vcpu(struct kvm_vcpu *vcpu)
+static u64 read_all(void)
 {
-	struct kvm_exit_stat stat;
-	unsigned int row;
+	struct kvm_exit_stats_table *table = kvm_exit_stats_read_table(NULL);
+	u64 count;
 
-	kvm_exit_stat_init(&stat);
-	for (row = 0; row < isa.nr_rows; row++)
-		kvm_exit_stats_add_vcpu(vcpu, row, &stat);
+	if (!table)
+		silicon_die("no memory for a reader");
+	count = kvm_exit_times_count(&table->total.cycles);
+	kvfree(table);
 
-	return stat.count;
+	return count;
 }
 
 /*
- * Writers that raced can leave a sequence count odd, which has readers wait for ever.
+ * Writers that raced can leave the sequence count odd, which has readers wait for ever.
  * Make it even: how many exits were lost is all that is asked.
  */
-static void mend(void)
+static void mend(struct kvm_vcpu *vcpu)
 {
-	unsigned int cpu, row;
-
-	for (cpu = 0; cpu < SILICON_CPUS; cpu++) {
-		for (row = 0; row < isa.nr_rows; row++)
-			tables[cpu][row].seq.sequence &= ~1u;
-	}
+	vcpu->arch.exit_stats.seq.sequence &= ~1u;
 }
 
 static u64 read_naive(void)
@@ -209,17 +200,13 @@ static u64 read_naive(void)
 }
 
 const struct silicon_config SILICON_CONFIG = {
-	.vcpu_tables		= STATIC_KEY_kvm_exit_stats_vcpu_tables,
-	.init			= init,
-	.vcpu_create		= vcpu_create,
-	.vcpu_load		= vcpu_load,
-	.empty			= empty,
-	.rdtsc			= bare_rdtsc,
-	.record			= record,
-	.record_fastpath	= record_fastpath,
-	.naive			= naive,
-	.mend			= mend,
-	.read_all		= read_all,
-	.read_vcpu		= read_vcpu,
-	.read_naive		= read_naive,
+	.init		= init,
+	.vcpu_create	= vcpu_create,
+	.empty		= empty,
+	.rdtsc		= bare_rdtsc,
+	.record		= record,
+	.naive		= naive,
+	.mend		= mend,
+	.read_all	= read_all,
+	.read_naive	= read_naive,
 };

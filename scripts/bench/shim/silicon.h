@@ -10,40 +10,35 @@
 
 struct kvm_vcpu;
 
-/* One table per thread, and one that all threads write in turn of theirs */
+/* A vCPU per thread, and one that all threads record exits of */
 #define SILICON_THREADS		4
-#define SILICON_SHARED_CPU	SILICON_THREADS
-#define SILICON_CPUS		(SILICON_THREADS + 1)
+#define SILICON_SHARED		SILICON_THREADS
+#define SILICON_VCPUS		(SILICON_THREADS + 1)
 
 struct silicon_config {
-	bool vcpu_tables;
-
 	void (*init)(void);
 	struct kvm_vcpu *(*vcpu_create)(void);
-	void (*vcpu_load)(struct kvm_vcpu *vcpu, int cpu);
 
 	/* Make this many exits */
 	void (*empty)(struct kvm_vcpu *vcpu, unsigned long exits);
 	void (*rdtsc)(struct kvm_vcpu *vcpu, unsigned long exits);
 	void (*record)(struct kvm_vcpu *vcpu, unsigned long exits);
-	void (*record_fastpath)(struct kvm_vcpu *vcpu, unsigned long exits);
 	void (*naive)(struct kvm_vcpu *vcpu, unsigned long exits);
 
-	/* Have all tables readable again, whoever wrote them.  Nobody may be writing. */
-	void (*mend)(void);
+	/* Have a table readable again, whoever wrote it.  Nobody may be writing. */
+	void (*mend)(struct kvm_vcpu *vcpu);
 
-	/* How many exits all tables of CPUs have, that of a vCPU, the naive counters */
+	/* How many exits all tables have, and the naive counters */
 	u64 (*read_all)(void);
-	u64 (*read_vcpu)(struct kvm_vcpu *vcpu);
 	u64 (*read_naive)(void);
 };
 
-/* Zeroed, shared with child processes, and of whole pages */
+/* Zeroed, shared with child processes, and of whole cache lines */
 void *silicon_alloc(size_t size);
 void silicon_die(const char *why) __attribute__((noreturn));
 int printk(const char *fmt, ...);
 
 /* -DSILICON_CONFIG of each loop.c */
-extern const struct silicon_config handling, away, per_vcpu, interval;
+extern const struct silicon_config enabled, interval;
 
 #endif /* SILICON_H */

@@ -1,24 +1,23 @@
 # shellcheck shell=sh
-# What readers cost, and what memory tables take, on a machine with CPUS possible CPUs,
-# one of them present.  One figure per line:
+# What readers cost, by the number of vCPUs that live and have made exits, and what memory
+# the statistics take, on a machine with some possible CPUs, one of them present.  One
+# figure per line:
 #
-#   read WHAT CPUS STATE INSTRUCTIONS FILES
-#	to open, read and close each file of WHAT once that can be read: "sysfs" is
-#	/sys/kernel/kvm_exit_stats, "debugfs" the table of the system, "total" the file
-#	total_exits alone.  STATE is "empty", right after a reset, or "filled", after a
-#	guest ran on the one CPU.  A repeated string instruction counts each time.
-#   rows CPUS all|filled ROWS
-#	that each CPU has, and that are not empty in state "filled"
-#   memory cpus CPUS BYTES
-#	slab memory that loading KVM takes: a table per CPU, and what does not depend
-#	on CPUS
-#   memory vcpus VCPUS BYTES
-#	slab memory that so many vCPUs take more with tables than without
+#   read WHAT CPUS VCPUS INSTRUCTIONS
+#	to read WHAT once: "files" are those in sysfs that the tool reads for all numbers of
+#	the system, "tool" is all that the tool does, from exec() to exit(), "debugfs" is the
+#	table of the system, "total" the file total_exits alone.  A repeated string
+#	instruction counts each time.
+#   slab WHAT with|without CPUS BYTES
+#	slab memory, with the feature and without: "loaded" is what loading KVM takes,
+#	"created" what VCPUS vCPUs take, "exited" the same when they have made exits, "left"
+#	what is left of four times as many that are gone
+#   rows CPUS ROWS
+#	that all these vCPUs have in all
 #
 # Slab memory is that which the kernel cannot reclaim.  The bytes are exact but for pages
 # of small objects that a change begins or empties.
 . /lib/l1.sh
-TABLE=/sys/kernel/debug/kvm/exit_stats
 VCPUS=256
 cd "$HOME" || exit
 
@@ -26,51 +25,60 @@ possible=$(cat /sys/devices/system/cpu/possible)
 cpus=$((${possible#*-} + 1))
 
 # Let what is being freed be free: the kernel puts that off.
-settle()
-{
-	sleep 1
-}
-
 slab_bytes()
 {
-	settle
+	sleep 1
 	read_cost slab
 }
 
-# vcpus_bytes SWITCH: with per_vcpu at that
-vcpus_bytes()
+# slab WHAT BYTES: less those from before
+slab()
 {
-	echo "$1" >"$STATS/per_vcpu"
-	settle
-	read_cost vcpus $VCPUS
+	echo "slab $1 $way $cpus $(($2 - before))"
 }
 
-# read_all STATE
-read_all()
-{
-	echo "read sysfs $cpus $1 $(read_cost files "$STATS")"
-	echo "read debugfs $cpus $1 $(read_cost files "$TABLE")"
-	echo "read total $cpus $1 $(read_cost files "$STATS/total_exits")"
-}
+# For shells that run while vCPUs live
+cat >slab.sh <<'END'
+sleep 1
+read_cost slab
+cat /sys/kernel/debug/kvm/*/vcpu*/exit_stats 2>/dev/null |
+	awk '$1 != "reason" && $1 != "TOTAL" && $1 != "dropped" { rows++ } END { print rows + 0 }' >rows
+END
+cat >read.sh <<'END'
+cpus=$1 vcpus=$2
+cd /sys/kernel/kvm_exit_stats
+# As often as the tool reads them
+echo "read files $cpus $vcpus $(read_cost files isa tsc_khz total_exits total_exits dropped \
+	reasons/*/stat)"
+echo "read tool $cpus $vcpus $(read_cost run kvm_exit_stat --raw)"
+echo "read debugfs $cpus $vcpus $(read_cost files /sys/kernel/debug/kvm_exit_stats)"
+echo "read total $cpus $vcpus $(read_cost files total_exits)"
+END
 
-# Once before, for what stays: caches, and what they begin with
-load_kvm
-settle
-unload_kvm
-before=$(slab_bytes)
-load_kvm /lib/modules exit_stats_interval=0
-echo "memory cpus $cpus $(($(slab_bytes) - before))"
+for way in without with; do
+	modules=/lib/modules
+	[ $way = with ] || modules=/lib/modules/without
+	# Once before, for what stays: caches, and what they begin with
+	load_kvm $modules
+	read_cost vcpus $VCPUS 2 true
+	unload_kvm
+	before=$(slab_bytes)
+	load_kvm $modules
+	loaded=$(slab_bytes)
+	slab loaded "$loaded"
+	before=$loaded
+	slab created "$(read_cost vcpus $VCPUS 0 sh slab.sh)"
+	slab exited "$(read_cost vcpus $VCPUS 2 sh slab.sh)"
+	# What caches keep is there once.
+	before=$(slab_bytes)
+	for _ in 1 2 3 4; do
+		read_cost vcpus $VCPUS 2 true
+	done
+	slab left "$(slab_bytes)"
+	[ $way = with ] || unload_kvm
+done
+echo "rows $cpus $(cat rows)"
 
-vcpus_bytes 0 >first
-without=$(vcpus_bytes 0)
-echo "memory vcpus $VCPUS $(($(vcpus_bytes 1) - without))"
-
-echo 1 >"$STATS/reset"
-read_all empty
-exit_loop cpuid 1000 2 >exits
-read_all filled
-
-set -- "$STATS"/reasons/*
-echo "rows $cpus all $#"
-# Less the names of the columns and the line TOTAL
-echo "rows $cpus filled $(($(wc -l <"$TABLE") - 2))"
+for vcpus in 1 64 256; do
+	read_cost vcpus $vcpus 2 sh read.sh "$cpus" $vcpus
+done

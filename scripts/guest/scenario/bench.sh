@@ -76,12 +76,12 @@ unload_kvm
 
 load_kvm /lib/modules exit_stats_interval=0 halt_poll_ns=0
 result=$(realtime)
-echo "counted per_vcpu realtime $(cat "$STATS/total_exits") ${result##* }"
+echo "counted enabled realtime $(cat "$STATS/total_exits") ${result##* }"
 # It would take Bochs minutes.
 if ! in_bochs; then
 	echo 1 >"$STATS/reset"
 	with_bpftrace /lib/vcpu-exits.bt churn >loops
 	kvm=$(awk '{ n += $3 } END { print n }' loops)
 	counted bpftrace churn "$kvm"
-	echo "counted per_vcpu churn $(cat "$STATS/total_exits") $kvm"
+	echo "counted enabled churn $(cat "$STATS/total_exits") $kvm"
 fi
