@@ -62,7 +62,7 @@ modules()
 }
 modules "$kernel" .
 # The same kernel's KVM in other ways, to compare with, and a module that calls KVM
-for way in without naive printcount; do
+for way in without naive fastpath printcount; do
 	[ ! -d "$kernel-$way" ] || modules "$kernel-$way" "$way"
 done
 cp "$top/scripts/guest/init" "$root/"

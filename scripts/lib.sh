@@ -175,3 +175,16 @@ kvm_only()
 {
 	"$top/scripts/kernel.sh" "$1" "$2" KBUILD_MODPOST_WARN=1 arch/x86/kvm/kvm{,-intel,-amd}.ko
 }
+
+# kvm_with NAME FRAGMENTS PATCH: the same, of the patched source with that patch on top.  What
+# is equal is shared with it.
+kvm_with()
+{
+	local other=$build/linux.$1
+
+	rm -rf "$other"
+	cp -al "$tree" "$other"
+	rm -rf "$other/.git"
+	patch -s -p 1 -d "$other" <"$3"
+	TREE=$other kvm_only "$1" "$2"
+}

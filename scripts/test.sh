@@ -15,12 +15,14 @@ step packages "$top/scripts/packages.sh" tests submission host
 build_kernel
 step builtin "$top/scripts/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
 step without kvm_only kernel-without base,kvm,without
+step fastpath kvm_with kernel-fastpath base,kvm,exit_stats "$top/scripts/guest/fastpath.patch"
 step printcount printcount
 step tests "$top/scripts/selftests.sh"
 step tool-sanitized "$top/scripts/tool.sh" sanitized
 step prometheus "$top/scripts/fetch.sh" prometheus prometheus prometheus-node-exporter
 step initramfs "$top/scripts/initramfs.sh"
 step initramfs-builtin "$top/scripts/initramfs.sh" builtin builtin
+step initramfs-kvm-stat "$top/scripts/kvm-stat.sh"
 step swap "$top/scripts/swap.sh"
 
 # What L1's numbers are in Prometheus
@@ -40,8 +42,12 @@ for machine in intel amd; do
 	# A second of L1 takes several of Bochs.
 	PARAMETERS="seconds=15 seed=1" scenario "$machine" torture
 	L1=builtin scenario "$machine" builtin
+	L1=kvm-stat scenario "$machine" kvm-stat
 done
 scenario amd-bochs fastpath
+# CPUs with next RIP
+scenario intel fastpath-new
+scenario amd-bochs fastpath-new
 L1=swap scenario amd swap
 # Bochs' serial port is as slow as its line, and QEMU has more that happens at once.
 scenario intel printk

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fail_nth [-p] [-s STEP] OPERATION [ARGUMENT...]: let the first allocation of an
+ * fail_nth [-dp] [-s STEP] OPERATION [ARGUMENT...]: let the first allocation of an
  * operation fail, then the second, and so on, up to the first time that there are too
  * few of them for one to fail.  With -p, let all allocations of pages fail from the
  * N-th page on instead, as if memory had run out: one failure alone does not make a
- * kvzalloc() fail, which goes on with vmalloc().  -s takes only each STEP-th time.
+ * kvzalloc() fail, which goes on with vmalloc().  -s takes only each STEP-th time.  With -d,
+ * the operation must be done nonetheless.
  *
  * The operations:
  *
@@ -36,6 +37,7 @@
 #include "util.h"
 
 #define KVM_DIR			"/sys/kernel/debug/kvm"
+#define SYSTEM_TABLE		"/sys/kernel/debug/kvm_exit_stats"
 #define PAGES_DIR		"/sys/kernel/debug/fail_page_alloc"
 #define SPACE			PAGES_DIR "/space"
 #define TIMES			PAGES_DIR "/times"
@@ -201,7 +203,7 @@ static void prepare_open(char **args)
 	}
 
 	if (!strcmp(args[0], "system"))
-		snprintf(path, sizeof(path), KVM_DIR "/exit_stats");
+		snprintf(path, sizeof(path), SYSTEM_TABLE);
 	else if (!strcmp(args[0], "vm"))
 		snprintf(path, sizeof(path), KVM_DIR "/%d-%d/exit_stats", getpid(), vm);
 	else
@@ -296,7 +298,7 @@ static const struct operation *parse_operation(int argc, char **args)
 		    argc - 1 <= operations[i].max_args)
 			return &operations[i];
 	}
-	errx(2, "usage: fail_nth [-p] [-s STEP] OPERATION [ARGUMENT...]");
+	errx(2, "usage: fail_nth [-dp] [-s STEP] OPERATION [ARGUMENT...]");
 }
 
 /* Do the operation, and tell how many of its allocations failed. */
@@ -334,12 +336,14 @@ int main(int argc, char *argv[])
 	long errors[MAX_ERRNO] = {};
 	const struct operation *op;
 	bool bad = false;
-	bool pages = false;
+	bool pages = false, must_be_done = false;
 	char **args;
 	int opt, ret;
 
-	while ((opt = getopt(argc, argv, "+ps:")) != -1) {
-		if (opt == 'p')
+	while ((opt = getopt(argc, argv, "+dps:")) != -1) {
+		if (opt == 'd')
+			must_be_done = true;
+		else if (opt == 'p')
 			pages = true;
 		else if (opt == 's')
 			step = parse_number("STEP", optarg, 1, MAX_N);
@@ -377,7 +381,7 @@ int main(int argc, char *argv[])
 		if (!errors[opt])
 			continue;
 		printf(" %ld %s,", errors[opt], strerrorname_np(opt));
-		bad = bad || opt != ENOMEM;
+		bad = bad || opt != ENOMEM || must_be_done;
 	}
 	printf(" %ld nonetheless done\n", succeeded);
 

@@ -5,7 +5,7 @@
  * files are read; switches are written; CPUs go offline and online; vCPUs migrate.
  *
  * That is done in phases of a few seconds.  In every other one, neither "reset" nor
- * "enabled" is written, and in half of these "away" is not either.  After each phase, when
+ * "enabled" is written, and in half of these "interval" is not either.  After each phase, when
  * no VM runs, the numbers must be as "What is exact" in exit-stats.rst says.  After every
  * third one the vendor module is reloaded, with files held open.
  *
@@ -38,6 +38,7 @@
 #define STATS		"/sys/kernel/kvm_exit_stats"
 #define REASONS		STATS "/reasons"
 #define DEBUGFS		"/sys/kernel/debug/kvm"
+#define SYSTEM_TABLE	"/sys/kernel/debug/kvm_exit_stats"
 #define CPUS		"/sys/devices/system/cpu"
 #define MODULES		"/lib/modules"
 
@@ -46,6 +47,7 @@
 #define MAX_VCPUS	4
 #define MAX_FILES	4096
 #define MAX_TEXT	(1 << 17)
+#define MAX_REASONS	128
 #define BUCKETS		32
 
 /* The longest phase, in seconds, and how often to say why a test failed */
@@ -97,7 +99,8 @@ static void did(enum work work)
 
 enum law {
 	COUNTS, CYCLES, HISTS, ORDER, AWAY_ORDER, AWAY_HISTS, PARTS, HANDLING, KVM_EXITS,
-	VCPU_TABLES, SYSTEM_TABLE, TABLE_LINES, NO_FALL, FILES, EMPTY, HELD_FILES, KEPT, NR_LAWS
+	VCPU_TABLES, VCPU_STATS, VCPU_SUMS, LAST_EXITS, DROPPED, SUMMARIES, SYSFS_TABLE,
+	TABLE_LINES, NO_FALL, FILES, EMPTY, HELD_FILES, KEPT, NR_LAWS
 };
 
 static struct {
@@ -113,11 +116,16 @@ static struct {
 	[ORDER] = { "cycles_min <= cycles_avg <= cycles_max" },
 	[AWAY_ORDER] = { "away_min <= away_avg <= away_max" },
 	[AWAY_HISTS] = { "the buckets of away_hist add up to at most count" },
-	[PARTS] = { "user + blocked + preempted <= away", true },
+	[PARTS] = { "user + blocked + preempted <= away, polled <= blocked", true },
 	[HANDLING] = { "handling <= away where all exits have an away time", true },
 	[KVM_EXITS] = { "total_exits grew by KVM's own exits" },
 	[VCPU_TABLES] = { "the table of a vCPU has KVM's own exits of it" },
-	[SYSTEM_TABLE] = { "the table in debugfs is that of sysfs" },
+	[VCPU_STATS] = { "KVM's binary statistics of a vCPU have its exits by reason" },
+	[VCPU_SUMS] = { "the vCPUs that are gone add up to the system, in every column" },
+	[LAST_EXITS] = { "all but the last exit of each vCPU have an away time" },
+	[DROPPED] = { "no exit is dropped" },
+	[SUMMARIES] = { "summaries printed and folded are the exits / interval" },
+	[SYSFS_TABLE] = { "the table in debugfs, \"stat\" and all other files are the same" },
 	[TABLE_LINES] = { "tables add up at any time, line by line and in total" },
 	[NO_FALL] = { "total_exits never falls without a reset" },
 	[FILES] = { "files can be read and written as long as they are there" },
@@ -153,11 +161,11 @@ static unsigned int seed;
 
 /* First all VMs end, then the others do: a vCPU that is halted must be woken for that. */
 static atomic_bool stop_vms, stop;
-/* Neither "reset" nor "enabled" is written, and if it is steady neither is "away". */
+/* Neither "reset" nor "enabled" is written, and if it is steady neither is "interval". */
 static bool exact, steady;
 /* Files come and go. */
 static bool reloading;
-static _Atomic unsigned long kvm_exits;
+static _Atomic unsigned long kvm_exits, vcpus_with_exits;
 
 static sem_t busy;
 static bool cpus_are_scarce;
@@ -338,109 +346,268 @@ static void find_files(void)
  * Tables in debugfs
  */
 
-struct row {
-	char name[64];
-	unsigned long count, cycles_total, cycles_min, cycles_avg, cycles_max;
-	unsigned long away_total, away_min, away_avg, away_max, user, blocked, preempted;
-	unsigned long hist, away_hist;
+enum number {
+	COUNT, CYCLES_TOTAL, CYCLES_MIN, CYCLES_AVG, CYCLES_MAX,
+	AWAY_TOTAL, AWAY_MIN, AWAY_AVG, AWAY_MAX,
+	AWAY_USER, AWAY_BLOCKED, AWAY_POLLED, AWAY_PREEMPTED, USER_EXITS, GUEST_CYCLES, NR_NUMBERS
 };
 
-/* The sum of "bucket:count,..." */
-static unsigned long sum_of_pairs(const char *pairs)
+/* The columns of tables, and files in sysfs */
+static const char * const number_names[NR_NUMBERS] = {
+	"count", "cycles_total", "cycles_min", "cycles_avg", "cycles_max",
+	"away_total", "away_min", "away_avg", "away_max",
+	"away_user", "away_blocked", "away_polled", "away_preempted", "user_exits", "guest_cycles",
+};
+
+struct row {
+	char name[64];
+	unsigned long numbers[NR_NUMBERS];
+	unsigned long hist[BUCKETS], away_hist[BUCKETS];
+};
+
+/* In the order of the reasons in the kernel, but for those that did not occur */
+struct table {
+	unsigned int nr;
+	struct row rows[MAX_REASONS];
+};
+
+static unsigned long sum_of_hist(const unsigned long *hist)
 {
 	unsigned long sum = 0;
-	const char *colon = pairs;
+	unsigned int i;
 
-	while ((colon = strchr(colon, ':')))
-		sum += strtoul(++colon, NULL, 10);
+	for (i = 0; i < BUCKETS; i++)
+		sum += hist[i];
 	return sum;
 }
 
-static bool parse_row(const char *line, struct row *row)
+/* "bucket:count,...", or "-" */
+static char *parse_pairs(char *text, unsigned long *hist)
 {
-	char hist[1024], away_hist[1024];
+	unsigned long bucket;
 
-	if (sscanf(line,
-		   "%63s %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %lu %*u %*u.%*u %1023s %1023s",
-		   row->name, &row->count, &row->cycles_total, &row->cycles_min, &row->cycles_avg,
-		   &row->cycles_max, &row->away_total, &row->away_min, &row->away_avg,
-		   &row->away_max, &row->user, &row->blocked, &row->preempted, hist,
-		   away_hist) != 15)
-		return false;
+	text += strspn(text, " ");
+	if (*text == '-')
+		return text + 1;
+	do {
+		bucket = strtoul(text, &text, 10);
+		if (bucket >= BUCKETS || *text++ != ':')
+			return NULL;
+		hist[bucket] = strtoul(text, &text, 10);
+	} while (*text++ == ',');
+	return text - 1;
+}
 
-	row->hist = sum_of_pairs(hist);
-	row->away_hist = sum_of_pairs(away_hist);
-	return true;
+/* The numbers and both histograms, up to the end of the line */
+static bool parse_numbers(char *text, struct row *row)
+{
+	unsigned int i;
+	char *rest;
+
+	for (i = 0; i < NR_NUMBERS; i++, text = rest) {
+		row->numbers[i] = strtoul(text, &rest, 10);
+		if (rest == text)
+			return false;
+	}
+	text = parse_pairs(text, row->hist);
+	if (text)
+		text = parse_pairs(text, row->away_hist);
+	return text && text[strspn(text, "\n")] == '\0';
+}
+
+static bool parse_row(char *line, struct row *row)
+{
+	int length = 0;
+
+	*row = (struct row){};
+	return sscanf(line, "%63s %*u.%*u%n", row->name, &length) == 1 && length &&
+	       parse_numbers(line + length, row);
+}
+
+static unsigned long quotient(unsigned long sum, unsigned long count)
+{
+	return count ? sum / count : 0;
 }
 
 /* What holds of one copy of a row, whoever is writing it */
 static bool row_adds_up(const struct row *row)
 {
-	return row->hist == row->count && row->cycles_min <= row->cycles_avg &&
-	       row->cycles_avg <= row->cycles_max &&
-	       row->cycles_avg == (row->count ? row->cycles_total / row->count : 0) &&
-	       row->away_min <= row->away_avg && row->away_avg <= row->away_max &&
-	       row->away_avg == (row->away_hist ? row->away_total / row->away_hist : 0);
+	const unsigned long *n = row->numbers;
+	unsigned long aways = sum_of_hist(row->away_hist);
+
+	return sum_of_hist(row->hist) == n[COUNT] &&
+	       n[CYCLES_MIN] <= n[CYCLES_AVG] && n[CYCLES_AVG] <= n[CYCLES_MAX] &&
+	       n[CYCLES_AVG] == quotient(n[CYCLES_TOTAL], n[COUNT]) &&
+	       n[AWAY_MIN] <= n[AWAY_AVG] && n[AWAY_AVG] <= n[AWAY_MAX] &&
+	       n[AWAY_AVG] == quotient(n[AWAY_TOTAL], aways) && n[USER_EXITS] <= aways;
 }
 
-/* Test a table, and take it apart.  Returns the exits of its last line. */
-static unsigned long test_table(const char *path, char *text)
+static void merge_times(unsigned long *sum, const unsigned long *number, unsigned long *hist,
+			const unsigned long *more)
 {
-	struct row row = {}, sum = {};
-	char *line, *rest;
-	bool total = false;
+	bool none = !sum_of_hist(hist);
+	unsigned int i;
 
+	/* Total, min, avg and max, in this order */
+	sum[0] += number[0];
+	if (none || (sum_of_hist(more) && number[1] < sum[1]))
+		sum[1] = number[1];
+	if (number[3] > sum[3])
+		sum[3] = number[3];
+	for (i = 0; i < BUCKETS; i++)
+		hist[i] += more[i];
+	sum[2] = quotient(sum[0], sum_of_hist(hist));
+}
+
+static void merge_row(struct row *sum, const struct row *row)
+{
+	unsigned int i;
+
+	merge_times(&sum->numbers[CYCLES_TOTAL], &row->numbers[CYCLES_TOTAL], sum->hist, row->hist);
+	merge_times(&sum->numbers[AWAY_TOTAL], &row->numbers[AWAY_TOTAL], sum->away_hist,
+		    row->away_hist);
+	sum->numbers[COUNT] += row->numbers[COUNT];
+	for (i = AWAY_USER; i < NR_NUMBERS; i++)
+		sum->numbers[i] += row->numbers[i];
+}
+
+static bool same_row(const struct row *a, const struct row *b)
+{
+	return !memcmp(a->numbers, b->numbers, sizeof(a->numbers)) &&
+	       !memcmp(a->hist, b->hist, sizeof(a->hist)) &&
+	       !memcmp(a->away_hist, b->away_hist, sizeof(a->away_hist));
+}
+
+static const struct row *find_row(const struct table *table, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->nr; i++) {
+		if (!strcmp(table->rows[i].name, name))
+			return &table->rows[i];
+	}
+	return NULL;
+}
+
+static void merge_table(struct table *sum, const struct table *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < table->nr; i++) {
+		struct row *row = (struct row *)find_row(sum, table->rows[i].name);
+
+		if (!row) {
+			row = &sum->rows[sum->nr++];
+			*row = (struct row){};
+			strcpy(row->name, table->rows[i].name);
+		}
+		merge_row(row, &table->rows[i]);
+	}
+}
+
+/* Test a table, and take it apart.  Returns the exits of its last line but one. */
+static unsigned long test_table(const char *path, char *text, struct table *table)
+{
+	struct row total = {}, sum = {}, *row;
+	unsigned long dropped = 1;
+	char *line, *rest;
+
+	table->nr = 0;
 	line = strtok_r(text, "\n", &rest);
 	test(TABLE_LINES, line && !strncmp(line, "reason ", 7), "%s has no header", path);
-	while ((line = strtok_r(NULL, "\n", &rest))) {
-		if (total || !parse_row(line, &row)) {
+	while ((line = strtok_r(NULL, "\n", &rest)) && table->nr < MAX_REASONS) {
+		row = &table->rows[table->nr];
+		if (!parse_row(line, row)) {
 			test(TABLE_LINES, false, "%s: %s", path, line);
 			return 0;
 		}
-		test(TABLE_LINES, row_adds_up(&row), "%s: %s", path, line);
-		total = !strcmp(row.name, "TOTAL");
-		if (total)
+		test(TABLE_LINES, row_adds_up(row), "%s: %s: %lu exits", path, row->name,
+		     row->numbers[COUNT]);
+		if (!strcmp(row->name, "TOTAL")) {
+			total = *row;
 			break;
-		sum.count += row.count;
-		sum.cycles_total += row.cycles_total;
+		}
+		merge_row(&sum, row);
+		table->nr++;
 	}
-	test(TABLE_LINES, total && row.count == sum.count && row.cycles_total == sum.cycles_total,
-	     "%s: exits %lu, cycles %lu, sums %lu and %lu", path, row.count, row.cycles_total,
-	     sum.count, sum.cycles_total);
-	return row.count;
+	test(TABLE_LINES, same_row(&sum, &total), "%s: exits %lu, cycles %lu, sums %lu and %lu",
+	     path, total.numbers[COUNT], total.numbers[CYCLES_TOTAL], sum.numbers[COUNT],
+	     sum.numbers[CYCLES_TOTAL]);
+
+	line = strtok_r(NULL, "\n", &rest);
+	test(TABLE_LINES, line && sscanf(line, "dropped %lu", &dropped) == 1, "%s: %s", path,
+	     line ?: "no last line");
+	test(DROPPED, !dropped, "%s: %lu", path, dropped);
+	return total.numbers[COUNT];
 }
 
 /*
  * VMs
  */
 
-/* KVM's own number of exits of a vCPU, from its binary statistics */
-static unsigned long kvm_exits_of(struct vcpu *vcpu)
+/* A number or a histogram of KVM's binary statistics.  Returns how many it has. */
+static unsigned int read_stat(int fd, const char *name, uint64_t *values, unsigned int max)
 {
-	int fd = kvm_ioctl(vcpu->fd, "KVM_GET_STATS_FD", KVM_GET_STATS_FD, NULL);
 	char text[256] = {};
 	struct kvm_stats_desc *desc = (void *)text;
 	struct kvm_stats_header header;
-	uint64_t exits = 0;
 	unsigned int i;
 	size_t size;
-	bool found = false;
 
 	if (pread(fd, &header, sizeof(header), 0) != sizeof(header))
 		err(1, "header of the statistics");
 	size = sizeof(*desc) + header.name_size;
 	if (size > sizeof(text))
 		errx(1, "names of statistics of %u bytes", header.name_size);
-	for (i = 0; i < header.num_desc && !found; i++) {
+	for (i = 0; i < header.num_desc; i++) {
 		if (pread(fd, desc, size, header.desc_offset + i * size) != (ssize_t)size)
 			err(1, "descriptor of a statistic");
-		found = !strcmp(desc->name, "exits");
+		if (strcmp(desc->name, name))
+			continue;
+		if (desc->size > max)
+			errx(1, "statistic %s has %u values", name, desc->size);
+		size = desc->size * sizeof(*values);
+		if (pread(fd, values, size, header.data_offset + desc->offset) != (ssize_t)size)
+			err(1, "statistic %s", name);
+		return desc->size;
 	}
-	if (!found || pread(fd, &exits, sizeof(exits), header.data_offset + desc->offset) !=
-		      sizeof(exits))
-		errx(1, "no statistic 'exits'");
+	errx(1, "no statistic '%s'", name);
+}
+
+/* KVM's own number of exits of a vCPU, and those by reason: bucket by bucket, in order */
+struct kvm_stat {
+	uint64_t exits;
+	unsigned int nr;
+	uint64_t reasons[MAX_REASONS];
+	uint64_t cycles[MAX_REASONS];
+};
+
+static void read_kvm_stats(struct vcpu *vcpu, struct kvm_stat *stat)
+{
+	int fd = kvm_ioctl(vcpu->fd, "KVM_GET_STATS_FD", KVM_GET_STATS_FD, NULL);
+
+	read_stat(fd, "exits", &stat->exits, 1);
+	stat->nr = read_stat(fd, "exit_reasons", stat->reasons, MAX_REASONS);
+	if (read_stat(fd, "exit_reason_cycles", stat->cycles, MAX_REASONS) != stat->nr)
+		errx(1, "exit_reasons and exit_reason_cycles have not as many buckets");
 	close(fd);
-	return exits;
+}
+
+/* The buckets that are not 0 are the lines of the table. */
+static bool same_stats(const struct kvm_stat *stat, const struct table *table)
+{
+	unsigned int i, nr = 0;
+
+	for (i = 0; i < stat->nr; i++) {
+		const unsigned long *numbers = table->rows[nr].numbers;
+
+		if (!stat->reasons[i])
+			continue;
+		if (nr++ == table->nr || numbers[COUNT] != stat->reasons[i] ||
+		    numbers[CYCLES_TOTAL] != stat->cycles[i])
+			return false;
+	}
+	return nr == table->nr;
 }
 
 static bool run_vcpu(struct worker *worker, struct vcpu *vcpu, bool forever)
@@ -514,25 +681,47 @@ static void work_vcpu(struct worker *worker)
 	pthread_mutex_unlock(&vms_lock);
 }
 
+/* What all vCPUs of this phase that are gone had, if it is exact */
+static struct table gone;
+static pthread_mutex_t gone_lock = PTHREAD_MUTEX_INITIALIZER;
+
 /* Nothing runs in this vCPU any more. */
 static void test_vcpu(struct vcpu_worker *self)
 {
 	static _Thread_local char text[MAX_TEXT];
-	unsigned long exits = kvm_exits_of(&self->vcpu), in_table;
+	static _Thread_local struct table table;
+	struct kvm_stat stat;
+	unsigned long in_table, sum = 0;
 	char path[PATH_MAX];
+	ssize_t length;
+	unsigned int i;
 
-	kvm_exits += exits;
-	works[EXITS].times += exits;
+	read_kvm_stats(&self->vcpu, &stat);
+	kvm_exits += stat.exits;
+	vcpus_with_exits += !!stat.exits;
+	works[EXITS].times += stat.exits;
+	if (!exact)
+		return;
 
 	/* The directory is named after the thread that created the VM, which is this one. */
 	snprintf(path, sizeof(path), DEBUGFS "/%d-%d/vcpu%u/exit_stats", gettid(),
 		 self->vcpu.vm->fd, self->worker.nr);
-	/* It has none if "per_vcpu" was 0. */
-	if (!exact || read_file(path, text) < 0)
+	length = read_file(path, text);
+	test(FILES, length > 0, "%s: %zd", path, length);
+	if (length <= 0)
 		return;
 	did(TABLE_READS);
-	in_table = test_table(path, text);
-	test(VCPU_TABLES, in_table == exits, "%s: %lu, KVM: %lu", path, in_table, exits);
+	in_table = test_table(path, text, &table);
+	test(VCPU_TABLES, in_table == stat.exits, "%s: %lu, KVM: %lu", path, in_table, stat.exits);
+
+	for (i = 0; i < stat.nr; i++)
+		sum += stat.reasons[i];
+	test(VCPU_STATS, sum == stat.exits && same_stats(&stat, &table),
+	     "%s: %lu exits, in exit_reasons: %lu", path, stat.exits, sum);
+
+	pthread_mutex_lock(&gone_lock);
+	merge_table(&gone, &table);
+	pthread_mutex_unlock(&gone_lock);
 }
 
 static void run_vm(struct worker *worker)
@@ -734,6 +923,7 @@ static void work_read_sysfs(struct worker *worker)
 static void read_table(struct worker *worker, const char *path, bool may_go)
 {
 	static _Thread_local char text[MAX_TEXT];
+	static _Thread_local struct table table;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t length = -errno;
 
@@ -745,7 +935,7 @@ static void read_table(struct worker *worker, const char *path, bool may_go)
 	}
 	if (length > 0) {
 		did(TABLE_READS);
-		test_table(path, text);
+		test_table(path, text, &table);
 	} else {
 		test(FILES, may_go && is_gone(length), "%s: %zd", path, length);
 		if (fd >= 0)
@@ -790,7 +980,7 @@ static void work_read_tables(struct worker *worker)
 		}
 		if (dir)
 			closedir(dir);
-		read_table(worker, DEBUGFS "/exit_stats", reloading);
+		read_table(worker, SYSTEM_TABLE, reloading);
 		sleep_below(worker, 20);
 	}
 }
@@ -798,17 +988,15 @@ static void work_read_tables(struct worker *worker)
 static void work_write(struct worker *worker)
 {
 	static const unsigned int intervals[] = { 0, 1, 2, 3, 7, 100, 500, 1000000, UINT_MAX };
-	static const char * const switches[] = { "per_vcpu", "away", "enabled" };
 	struct prng *prng = &worker->prng;
 
 	while (!stop) {
 		unsigned int what = below(prng, 8);
 
-		if (what < 4) {
-			set(switches[below(prng, steady ? 1 : exact ? 2 : 3)],
-			    below(prng, 4) ? "1" : "0");
+		if (what < 3 && !exact) {
+			set("enabled", below(prng, 4) ? "1" : "0");
 			did(SWITCHES);
-		} else if (what < 6) {
+		} else if (what < 6 && !steady) {
 			set_number("interval", intervals[below(prng, ARRAY_SIZE(intervals))]);
 			did(SWITCHES);
 		} else if (what < 7 || exact) {
@@ -826,7 +1014,7 @@ static void work_write(struct worker *worker)
  * Quiet points
  */
 
-static void read_hist(const char *dir, const char *name, unsigned long *sum)
+static void read_hist(const char *dir, const char *name, unsigned long *hist)
 {
 	static char text[MAX_TEXT];
 	char path[PATH_MAX], *rest = text;
@@ -836,79 +1024,204 @@ static void read_hist(const char *dir, const char *name, unsigned long *sum)
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	length = read_file(path, text);
 	test(FILES, is_line(text, length), "%s: %zd", path, length);
-	*sum = 0;
 	for (i = 0; i < BUCKETS; i++)
-		*sum += strtoul(rest, &rest, 10);
+		hist[i] = strtoul(rest, &rest, 10);
 	test(FILES, !strcmp(rest, "\n"), "%s has more than that: %s", path, rest);
 }
 
+/* All files of a reason, and "stat", which must have the same */
 static void read_reason(const char *dir, struct row *row)
 {
-	row->count = number_in(dir, "count");
-	row->cycles_total = number_in(dir, "cycles_total");
-	row->cycles_min = number_in(dir, "cycles_min");
-	row->cycles_avg = number_in(dir, "cycles_avg");
-	row->cycles_max = number_in(dir, "cycles_max");
-	row->away_total = number_in(dir, "away_total");
-	row->away_min = number_in(dir, "away_min");
-	row->away_avg = number_in(dir, "away_avg");
-	row->away_max = number_in(dir, "away_max");
-	row->user = number_in(dir, "away_user");
-	row->blocked = number_in(dir, "away_blocked");
-	row->preempted = number_in(dir, "away_preempted");
-	read_hist(dir, "cycles_hist", &row->hist);
-	read_hist(dir, "away_hist", &row->away_hist);
+	static char text[MAX_TEXT];
+	struct row stat = {};
+	char path[PATH_MAX];
+	unsigned int i;
+
+	for (i = 0; i < NR_NUMBERS; i++)
+		row->numbers[i] = number_in(dir, number_names[i]);
+	read_hist(dir, "cycles_hist", row->hist);
+	read_hist(dir, "away_hist", row->away_hist);
+
+	snprintf(path, sizeof(path), "%s/stat", dir);
+	test(SYSFS_TABLE, read_file(path, text) > 0 && parse_numbers(text, &stat) &&
+			  same_row(row, &stat), "%s: %s", path, text);
 }
 
 static void test_reason(const char *dir, const struct row *row, bool warped)
 {
-	unsigned long parts = row->user + row->blocked + row->preempted;
+	const unsigned long *n = row->numbers;
+	unsigned long hist = sum_of_hist(row->hist), away_hist = sum_of_hist(row->away_hist);
+	unsigned long parts = n[AWAY_USER] + n[AWAY_BLOCKED] + n[AWAY_PREEMPTED];
 
-	test(HISTS, row->hist == row->count, "%s: %lu and %lu", dir, row->hist, row->count);
-	test(ORDER, row->cycles_min <= row->cycles_avg && row->cycles_avg <= row->cycles_max,
-	     "%s: %lu %lu %lu", dir, row->cycles_min, row->cycles_avg, row->cycles_max);
-	test(AWAY_ORDER, row->away_min <= row->away_avg && row->away_avg <= row->away_max,
-	     "%s: %lu %lu %lu", dir, row->away_min, row->away_avg, row->away_max);
-	test(AWAY_HISTS, row->away_hist <= row->count, "%s: %lu of %lu", dir, row->away_hist,
-	     row->count);
+	test(HISTS, hist == n[COUNT], "%s: %lu and %lu", dir, hist, n[COUNT]);
+	test(ORDER, n[CYCLES_MIN] <= n[CYCLES_AVG] && n[CYCLES_AVG] <= n[CYCLES_MAX],
+	     "%s: %lu %lu %lu", dir, n[CYCLES_MIN], n[CYCLES_AVG], n[CYCLES_MAX]);
+	test(AWAY_ORDER, n[AWAY_MIN] <= n[AWAY_AVG] && n[AWAY_AVG] <= n[AWAY_MAX],
+	     "%s: %lu %lu %lu", dir, n[AWAY_MIN], n[AWAY_AVG], n[AWAY_MAX]);
+	test(AWAY_HISTS, away_hist <= n[COUNT], "%s: %lu of %lu", dir, away_hist, n[COUNT]);
 	if (warped)
 		return;
-	test(PARTS, parts <= row->away_total, "%s: %lu %lu %lu of %lu", dir, row->user,
-	     row->blocked, row->preempted, row->away_total);
-	if (row->away_hist == row->count)
-		test(HANDLING, row->cycles_total <= row->away_total, "%s: %lu and %lu", dir,
-		     row->cycles_total, row->away_total);
+	test(PARTS, parts <= n[AWAY_TOTAL] && n[AWAY_POLLED] <= n[AWAY_BLOCKED],
+	     "%s: %lu %lu (%lu) %lu of %lu", dir, n[AWAY_USER], n[AWAY_BLOCKED],
+	     n[AWAY_POLLED], n[AWAY_PREEMPTED], n[AWAY_TOTAL]);
+	if (away_hist == n[COUNT])
+		test(HANDLING, n[CYCLES_TOTAL] <= n[AWAY_TOTAL], "%s: %lu and %lu", dir,
+		     n[CYCLES_TOTAL], n[AWAY_TOTAL]);
 }
 
-/* No VM runs. */
-static void test_laws(void)
+static void read_system_table(struct table *table)
+{
+	static char text[MAX_TEXT];
+
+	if (read_file(SYSTEM_TABLE, text) < 0)
+		err(1, SYSTEM_TABLE);
+	test_table(SYSTEM_TABLE, text, table);
+}
+
+/* No VM runs.  Leaves the table of the system. */
+static void test_laws(struct table *table)
 {
 	unsigned long exits = number_in(STATS, "total_exits");
 	unsigned long cycles = number_in(STATS, "total_cycles");
+	unsigned long dropped = number_in(STATS, "dropped");
 	bool warped = number_in(STATS, "clock_warps");
-	static char text[MAX_TEXT];
-	unsigned long in_table;
+	static const struct row none;
 	struct row sum = {};
 	unsigned int i;
 
+	read_system_table(table);
 	for (i = 0; i < nr_reasons; i++) {
+		const struct row *line = find_row(table, strrchr(reasons[i], '/') + 1);
 		struct row row;
 
 		read_reason(reasons[i], &row);
 		/* Of most there are none. */
-		if (row.count || row.hist || row.away_hist || row.cycles_total || row.away_total)
+		if (!same_row(&row, &none))
 			test_reason(reasons[i], &row, warped);
-		sum.count += row.count;
-		sum.cycles_total += row.cycles_total;
+		test(SYSFS_TABLE, same_row(&row, line ?: &none), "%s: %lu exits, debugfs: %lu",
+		     reasons[i], row.numbers[COUNT], line ? line->numbers[COUNT] : 0);
+		merge_row(&sum, &row);
 	}
-	test(COUNTS, sum.count == exits, "%lu and %lu", sum.count, exits);
-	test(CYCLES, sum.cycles_total == cycles, "%lu and %lu", sum.cycles_total, cycles);
-
-	if (read_file(DEBUGFS "/exit_stats", text) < 0)
-		err(1, DEBUGFS "/exit_stats");
-	in_table = test_table(DEBUGFS "/exit_stats", text);
-	test(SYSTEM_TABLE, in_table == exits, "%lu, sysfs: %lu", in_table, exits);
+	test(COUNTS, sum.numbers[COUNT] == exits, "%lu and %lu", sum.numbers[COUNT], exits);
+	test(CYCLES, sum.numbers[CYCLES_TOTAL] == cycles, "%lu and %lu",
+	     sum.numbers[CYCLES_TOTAL], cycles);
+	test(DROPPED, !dropped, "sysfs: %lu", dropped);
 	did(QUIET_POINTS);
+}
+
+/* What of a row came since the time before, by all numbers that are sums */
+static void subtract_row(struct row *row, const struct row *before)
+{
+	static const enum number not_sums[] = {
+		CYCLES_MIN, CYCLES_AVG, CYCLES_MAX, AWAY_MIN, AWAY_AVG, AWAY_MAX,
+	};
+	unsigned int i;
+
+	for (i = 0; before && i < NR_NUMBERS; i++)
+		row->numbers[i] -= before->numbers[i];
+	for (i = 0; before && i < BUCKETS; i++) {
+		row->hist[i] -= before->hist[i];
+		row->away_hist[i] -= before->away_hist[i];
+	}
+	for (i = 0; i < ARRAY_SIZE(not_sums); i++)
+		row->numbers[not_sums[i]] = 0;
+}
+
+/* All vCPUs of a phase that is exact are gone: what they had is what the system got. */
+static void test_sums(struct table *system, const struct table *before)
+{
+	unsigned long last_exits = 0;
+	unsigned int i;
+
+	for (i = 0; i < system->nr; i++) {
+		struct row *row = &system->rows[i];
+		struct row vcpus = {};
+
+		if (find_row(&gone, row->name))
+			vcpus = *find_row(&gone, row->name);
+		/* A steady phase begins with a reset, i.e. the rest is comparable, too. */
+		if (!steady) {
+			subtract_row(row, find_row(before, row->name));
+			subtract_row(&vcpus, NULL);
+		}
+		test(VCPU_SUMS, same_row(row, &vcpus), "%s: %lu exits, %lu cycles, vCPUs: %lu, %lu",
+		     row->name, row->numbers[COUNT], row->numbers[CYCLES_TOTAL],
+		     vcpus.numbers[COUNT], vcpus.numbers[CYCLES_TOTAL]);
+		last_exits += row->numbers[COUNT] - sum_of_hist(row->away_hist);
+	}
+	for (i = 0; i < gone.nr; i++)
+		test(VCPU_SUMS, find_row(system, gone.rows[i].name), "no %s", gone.rows[i].name);
+	test(LAST_EXITS, last_exits == vcpus_with_exits, "%lu have none, of %lu vCPUs",
+	     last_exits, vcpus_with_exits);
+}
+
+static int log_fd;
+
+/*
+ * Read what is new in the kernel log: how many summaries there are, and how many are told
+ * to have been folded into these.  Returns false if some of it is lost.
+ */
+static bool read_log(unsigned long *printed, unsigned long *folded)
+{
+	char record[8192], *text;
+	bool complete = true;
+	unsigned long more;
+	ssize_t length;
+
+	*printed = 0;
+	*folded = 0;
+	for (;;) {
+		length = read(log_fd, record, sizeof(record) - 1);
+		if (length < 0 && errno == EPIPE) {
+			complete = false;
+			continue;
+		}
+		if (length <= 0)
+			return complete;
+		record[length] = '\0';
+		text = strstr(record, ";kvm_exit_stats: ");
+		if (!text)
+			continue;
+		text += strlen(";kvm_exit_stats: ");
+		*printed += !strncmp(text, "summary at ", 11);
+		if (sscanf(text, "%lu summaries since", &more) == 1)
+			*folded += more;
+	}
+}
+
+/* The one that is being printed, while vCPUs go on, has come to its end. */
+static void wait_for_summary(void)
+{
+	usleep(300000);
+}
+
+static void begin_summaries(struct prng *prng)
+{
+	static const unsigned int intervals[] = { 1, 7, 100, 500 };
+	unsigned long printed, folded;
+
+	set_number("interval", intervals[below(prng, ARRAY_SIZE(intervals))]);
+	wait_for_summary();
+	set("reset", "1");
+	did(RESETS);
+	read_log(&printed, &folded);
+}
+
+/* After that many dumps since the reset */
+static void test_summaries(unsigned long dumps)
+{
+	unsigned long due = number_in(STATS, "total_exits") / number_in(STATS, "interval");
+	unsigned long printed, folded;
+
+	wait_for_summary();
+	/* Tells what was folded into none. */
+	set("dump", "1");
+	did(DUMPS);
+	if (!read_log(&printed, &folded))
+		return;
+	printed -= dumps + 1;
+	test(SUMMARIES, printed + folded == due, "%lu printed, %lu folded, %lu are due", printed,
+	     folded, due);
 }
 
 static void test_empty(const char *after)
@@ -962,7 +1275,7 @@ static const struct {
 	{ STATS "/interval", ENODEV },
 	{ REASONS "/UNKNOWN/count", ENODEV },
 	{ REASONS "/UNKNOWN/away_hist", ENODEV },
-	{ DEBUGFS "/exit_stats", EIO },
+	{ SYSTEM_TABLE, EIO },
 };
 
 static void test_held(unsigned int nr, int fd)
@@ -1009,7 +1322,7 @@ static void join_workers(struct worker *workers, unsigned int nr)
 
 static void test_reloads(struct worker *workers)
 {
-	static const char * const switches[] = { "enabled", "away", "per_vcpu", "interval" };
+	static const char * const switches[] = { "enabled", "interval" };
 	struct prng prng = make_prng(seed, works[PHASES].times);
 	const char *module = vendor_module();
 	unsigned long before[ARRAY_SIZE(switches)], after;
@@ -1022,7 +1335,7 @@ static void test_reloads(struct worker *workers)
 	start_workers(workers, &nr, work_read_tables, 1);
 	for (times = 1 + below(&prng, 3); times; times--) {
 		for (i = 0; i < ARRAY_SIZE(switches); i++) {
-			set_number(switches[i], below(&prng, i == 3 ? 1000 : 2));
+			set_number(switches[i], below(&prng, i == 1 ? 1000 : 2));
 			before[i] = number_in(STATS, switches[i]);
 		}
 		for (i = 0; i < ARRAY_SIZE(held); i++) {
@@ -1051,28 +1364,25 @@ static void test_reloads(struct worker *workers)
 	reloading = false;
 }
 
-static void set_all_on(void)
-{
-	set("enabled", "1");
-	set("away", "1");
-	set("per_vcpu", "1");
-}
-
 static void run_phase(unsigned int nr_vms, double seconds)
 {
+	struct prng prng = make_prng(seed, 1000 + works[PHASES].times);
 	struct worker workers[MAX_VMS + 16];
-	unsigned long before, grown;
+	static struct table before, after;
+	unsigned long exits, dumps, grown;
 	unsigned int nr = 0, nr_first;
 
-	set_all_on();
+	set("enabled", "1");
 	exact = works[PHASES].times % 2;
 	steady = works[PHASES].times % 4 == 3;
-	if (steady) {
-		set("reset", "1");
-		did(RESETS);
-	}
+	if (steady)
+		begin_summaries(&prng);
+	gone.nr = 0;
 	kvm_exits = 0;
-	before = number_in(STATS, "total_exits");
+	vcpus_with_exits = 0;
+	exits = number_in(STATS, "total_exits");
+	dumps = works[DUMPS].times;
+	read_system_table(&before);
 
 	stop_vms = false;
 	stop = false;
@@ -1091,12 +1401,15 @@ static void run_phase(unsigned int nr_vms, double seconds)
 	stop = true;
 	join_workers(workers + nr_first, nr - nr_first);
 
-	set_all_on();
-	test_laws();
+	set("enabled", "1");
+	test_laws(&after);
 	if (exact) {
-		grown = number_in(STATS, "total_exits") - before;
+		grown = number_in(STATS, "total_exits") - exits;
 		test(KVM_EXITS, grown && grown == kvm_exits, "%lu, KVM: %lu", grown, kvm_exits);
+		test_sums(&after, &before);
 	}
+	if (steady)
+		test_summaries(works[DUMPS].times - dumps);
 	if (works[PHASES].times % 3 == 1) {
 		set("reset", "1");
 		did(RESETS);
@@ -1162,6 +1475,9 @@ int main(int argc, char *argv[])
 	nr_vms = cpus_are_scarce ? nr_busy : 4;
 	if (nr_vms > MAX_VMS)
 		nr_vms = MAX_VMS;
+	log_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (log_fd < 0)
+		err(1, "/dev/kmsg");
 	find_files();
 
 	prng = make_prng(seed, 0);

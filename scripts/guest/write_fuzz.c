@@ -27,7 +27,7 @@
 
 /* All that a write can change, as the files show it, and the number of summaries */
 struct state {
-	unsigned long enabled, away, per_vcpu, interval, exits, cycles, summaries;
+	unsigned long enabled, interval, exits, cycles, summaries;
 };
 
 static const struct {
@@ -35,8 +35,6 @@ static const struct {
 	size_t offset;
 } shown[] = {
 	{ "enabled", offsetof(struct state, enabled) },
-	{ "away", offsetof(struct state, away) },
-	{ "per_vcpu", offsetof(struct state, per_vcpu) },
 	{ "interval", offsetof(struct state, interval) },
 	{ "total_exits", offsetof(struct state, exits) },
 	{ "total_cycles", offsetof(struct state, cycles) },
@@ -51,8 +49,6 @@ static const struct file {
 	size_t offset;
 } files[] = {
 	{ "enabled", 0, 1, false, offsetof(struct state, enabled) },
-	{ "away", 0, 1, false, offsetof(struct state, away) },
-	{ "per_vcpu", 0, 1, false, offsetof(struct state, per_vcpu) },
 	{ "interval", 0, UINT32_MAX, false, offsetof(struct state, interval) },
 	{ "reset", 1, 1, true, 0 },
 	{ "dump", 1, 1, true, 0 },

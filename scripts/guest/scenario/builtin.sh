@@ -18,5 +18,5 @@ check "the parameter on the command line sets the interval" \
 exit_loop cpuid 100 1 >/dev/null
 check "exits are counted" [ "$(cat "$STATS/reasons/$cpuid/count")" -ge 300 ]
 check "the sum of counts is total_exits" value_is "$STATS/total_exits" "$(sum_of count)"
-check "the table is in debugfs" [ -f /sys/kernel/debug/kvm/exit_stats ]
+check "the table is in debugfs" [ -f "$TABLE" ]
 check "guest time is measured" [ "$(cat "$STATS/guest_cycles")" -gt 0 ]

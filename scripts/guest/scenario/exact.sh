@@ -50,10 +50,10 @@ lost=$(awk '/^(overrun|commit overrun|dropped events):/ { n += $NF } END { print
 own_counters | while read -r reason file; do
 	echo "own $reason $(cat "$KVM/$file")"
 done >/tmp/counts
-# UNKNOWN has no code: it is what no other reason has.
+# UNKNOWN has the last code that no other reason has: it is all of those.
 for dir in "$STATS"/reasons/*; do
-	code=unknown
-	[ ! -f "$dir/reason" ] || read -r code <"$dir/reason"
+	read -r code <"$dir/reason"
+	[ "${dir##*/}" != UNKNOWN ] || code=unknown
 	read -r count <"$dir/count"
 	echo "ours ${dir##*/} $code $count"
 done >>/tmp/counts

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # Allocations that fail, one after the other, and from each on, in all that the statistics
-# take part in: an error is the worst that may come of it, and nothing is left behind.
+# take part in: an error is the worst that may come of it, and nothing is left behind.  Where
+# it is only the statistics that get no memory, KVM does all the same.
 . /lib/l1.sh
 cd "$HOME" || exit
 DEBUG=/sys/kernel/debug
@@ -30,12 +31,54 @@ bad_lines()
 		grep -nE 'BUG|WARNING|KASAN|UBSAN|Oops|INFO:|ODEBUG|general protection|unable to handle|unreferenced|kmemleak: .*disabled'
 }
 
+# only_below [FUNCTION]: have only those allocations fail that this one of kvm.ko asks for,
+# itself or by what it calls, or all again
+only_below()
+{
+	range="0 0xffffffffffffffff"
+	[ $# = 0 ] || range=$(sort /proc/kallsyms | awk -v name="$1" '
+		start && $1 != start { print "0x" start, "0x" $1; exit }
+		$3 == name && $4 == "[kvm]" { start = $1 }')
+	for dir in "$DEBUG/failslab" "$DEBUG/fail_page_alloc"; do
+		echo "${range% *}" >"$dir/require-start"
+		echo "${range#* }" >"$dir/require-end"
+	done
+}
+
+# without_rows TYPE TIMES: a guest whose rows get no memory that many times, -1 for ever
+without_rows()
+{
+	echo 1 >"$STATS/reset"
+	echo 1 >/sys/kernel/slab/kvm_exit_stat/failslab
+	echo Y >"$DEBUG/failslab/cache-filter"
+	echo "$2" >"$DEBUG/failslab/times"
+	echo 100 >"$DEBUG/failslab/probability"
+	exits=$(exit_loop "$1" 100 1 | cut -d ' ' -f 3)
+	echo 0 >"$DEBUG/failslab/probability"
+	echo N >"$DEBUG/failslab/cache-filter"
+
+	what="$1, $2 times no memory for a row"
+	dropped=$(cat "$STATS/dropped")
+	recorded=$(cat "$STATS/total_exits")
+	check "$what: the guest comes to its end" [ "${exits:-0}" -ge 400 ]
+	check "$what: $recorded recorded + $dropped dropped = KVM's own exits $exits" \
+		[ $((recorded + dropped)) = "$exits" ]
+	check "$what: some are dropped" [ "$dropped" -gt 0 ]
+	check "$what: some are recorded, if memory comes" \
+		[ "$2" = -1 -a "$recorded" = 0 -o "$2" != -1 -a "$recorded" -gt 0 ]
+	check "$what: the table tells" [ "$(tail -n 1 "$TABLE")" = "dropped $dropped" ]
+	dmesg -c >/dev/null
+	echo 1 >"$STATS/dump"
+	check "$what: a summary tells" \
+		sh -c "dmesg | grep -q ': $dropped more exits were dropped for want of memory'"
+}
+
 # The laws, with a guest of a few exits
 laws()
 {
 	echo 1 >"$STATS/reset"
 	exits=$(exit_loop cpuid 100 1 | cut -d ' ' -f 3)
-	[ "$(cat "$STATS/total_exits")" = "$exits" ] && [ "$(sum_of count)" = "$exits" ] &&
+	[ "$(cat "$STATS/dropped")" = 0 ] && [ "$(cat "$STATS/total_exits")" = "$exits" ] && [ "$(sum_of count)" = "$exits" ] &&
 		[ "$exits" -ge 400 ] && [ "$(sum_of cycles_total)" = "$(cat "$STATS/total_cycles")" ]
 }
 
@@ -56,9 +99,9 @@ for pages in "" -p; do
 	faults "vCPU $pages" $pages vcpu
 	check "vCPU $pages: the laws hold after all" laws
 
-	for table in system vm vcpu; do
+	for file in system vm vcpu; do
 		# shellcheck disable=SC2086
-		faults "open $table $pages" $pages open $table
+		faults "open $file $pages" $pages open $file
 	done
 done
 
@@ -76,15 +119,20 @@ while read -r file; do
 	faults "read ${file#"$STATS"/}" read "$file"
 done <files
 
-for switch in enabled away per_vcpu; do
-	faults "$switch 0" write "$STATS/$switch" 0 1
-	faults "$switch 1" write "$STATS/$switch" 1 0
-	echo 1 >"$STATS/$switch"
-done
+faults "enabled 0" write "$STATS/enabled" 0 1
+faults "enabled 1" write "$STATS/enabled" 1 0
+echo 1 >"$STATS/enabled"
 faults "interval" write "$STATS/interval" 77 0
 echo 0 >"$STATS/interval"
 faults "reset" write "$STATS/reset" 1
 faults "dump" write "$STATS/dump" 1
+check "the laws hold after all" laws
+
+for type in cpuid msr hlt io mmio ept; do
+	without_rows $type 1
+	without_rows $type -1
+done
+check "nothing bad in the log" bad_lines
 check "the laws hold after all" laws
 
 rmmod "$(vendor)"
@@ -92,9 +140,14 @@ rmmod "$(vendor)"
 # the same: the step has nothing in common with how many one directory takes.
 faults "load" -s 211 load "$MODULE"
 check "load: no directory is left" [ ! -e "$STATS" ]
-check "load: no table is left" [ ! -e "$DEBUG/kvm/exit_stats" ]
+check "load: no table is left" [ ! -e "$TABLE" ]
 faults "load without pages" -p -s 61 load "$MODULE"
 check "load without pages: no directory is left" [ ! -e "$STATS" ]
+only_below kvm_exit_stats_init
+faults "load, the statistics without memory" -d -s 211 load "$MODULE"
+faults "load, the statistics without pages" -d -p -s 7 load "$MODULE"
+only_below
+check "load, the statistics without memory: no directory is left" [ ! -e "$STATS" ]
 insmod "$MODULE"
 check "load: the laws hold after all" laws
 

@@ -56,4 +56,4 @@ while read -r command; do
 	esac
 done <commands
 check "there were statistics, and are none in the end" \
-	[ "$(sed -n '1p;$p' statistics | tr '\n' ' ')" = "away none " ]
+	[ "$(sed -n '1p;$p' statistics | tr '\n' ' ')" = "clock_warps none " ]

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# A summary for each exit, on a console that takes its time, with one CPU and with two:
-# nothing stalls, and none gets lost.
+# Summaries on a console that takes its time, with one CPU and with two: nothing stalls, no
+# vCPU waits for the console, none gets lost, and no guest floods the log.
 . /lib/l1.sh
 cd "$HOME" || exit
 
@@ -38,6 +38,14 @@ other_task()
 	echo "$turns $longest" >other
 }
 
+# With all summaries that are allowed in some time ahead of it
+reload_kvm()
+{
+	unload_kvm
+	load_kvm
+	dmesg -c >/dev/null
+}
+
 # load TYPE EXITS VMS: that many VMs at once, each with 4 * EXITS exits and a few more
 load()
 {
@@ -56,9 +64,8 @@ try()
 {
 	what="$1 CPU, $4 VM with $2"
 	rm -f stop other
+	reload_kvm
 	echo 0 >"$STATS/interval"
-	dmesg -c >/dev/null
-	echo 1 >"$STATS/reset"
 
 	other_task &
 	other=$!
@@ -67,7 +74,7 @@ try()
 	start=$(uptime_ms)
 	load "$2" "$3" "$4"
 	# Tells what was folded into none
-	echo 1 >"$STATS/dump"
+	last_summary
 	passed=$(($(uptime_ms) - start))
 	echo 5 >/proc/sys/kernel/printk
 	touch stop
@@ -76,8 +83,8 @@ try()
 
 	log_lines | grep '^kvm_exit_stats: ' >log
 	counted=$(cat "$STATS/total_exits")
-	printed=$(grep -c '^kvm_exit_stats: summary at' log)
-	folded=$(awk '/summaries since the last one were folded/ { n += $2 } END { print n + 0 }' log)
+	printed=$(count_summaries)
+	folded=$(count_folded)
 	echo "# $what: $(wc -c <log) characters in $passed ms"
 	check "$what: $counted exits are no fewer than were made" [ "$counted" -ge $(($3 * 4 * $4)) ]
 	check "$what: $counted exits = $printed summaries and $folded folded, but for the dump" \
@@ -89,6 +96,53 @@ try()
 	if in_bochs; then
 		check "$what: the console was slow" [ $(($(wc -c <log) * 1000 / 960)) -le $((passed * 3 / 2)) ]
 	fi
+}
+
+# How long it takes to add and to delete a memslot, in us, beside a vCPU with exits in a loop,
+# and the console
+memslots()
+{
+	echo 7 >/proc/sys/kernel/printk
+	timeout 200 memslot 50 >memslot.out
+	echo 5 >/proc/sys/kernel/printk
+	read -r us exits <memslot.out
+	echo "# $us us for a memslot, $exits exits, $(count_summaries) summaries"
+}
+
+# Printing is for no vCPU to do, which memslots would have to wait for: it takes no longer
+# than when another task prints the same.
+try_memslots()
+{
+	reload_kvm
+	echo 0 >"$STATS/interval"
+	touch dumping
+	while [ -e dumping ]; do
+		echo 1 >"$STATS/dump"
+	done &
+	dumps=$!
+	memslots
+	dumped=$us
+	rm dumping
+	wait $dumps
+	reload_kvm
+	memslots
+	check "a memslot takes $us us beside summaries, $dumped us beside dumps" \
+		[ "$us" -le $((2 * dumped + 20000)) -a "$(count_summaries)" -ge 2 ]
+}
+
+# Far more summaries are due than anybody wants in the log.
+try_flood()
+{
+	reload_kvm
+	echo 100 >"$STATS/interval"
+	timeout 200 exit_loop cpuid 12000 1 >/dev/null
+	last_summary
+	due=$(($(cat "$STATS/total_exits") / 100))
+	printed=$(($(count_summaries) - 1))
+	folded=$(count_folded)
+	check "$due summaries are due in a loop: $printed printed" \
+		[ "$due" -ge 480 -a "$printed" -ge 1 -a "$printed" -le 100 ]
+	check "and $folded folded" [ "$due" = $((printed + folded)) ]
 }
 
 # As much as is done in some ten seconds
@@ -104,6 +158,8 @@ echo 1 >$online
 check "there are two CPUs" [ "$(grep -c ^processor /proc/cpuinfo)" = 2 ]
 try 2 cpuid "$exits" 2
 try 2 msr "$exits" 2
+try_memslots
+try_flood
 
 echo "--- dmesg"
 dmesg

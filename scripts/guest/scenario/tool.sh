@@ -32,8 +32,9 @@ status_is()
 }
 
 numbers="count cycles_total cycles_min cycles_avg cycles_max away_total away_min away_avg
-	away_max away_user away_blocked away_preempted"
-columns=REASON,COUNT,TOTAL,MIN,AVG,MAX,AWAY,AWAY_MIN,AWAY_AVG,AWAY_MAX,USER,BLOCKED,PREEMPTED
+	away_max away_user away_blocked away_polled away_preempted user_exits guest_cycles"
+columns=REASON,COUNT,TOTAL,MIN,AVG,MAX,AWAY,AWAY_MIN,AWAY_AVG,AWAY_MAX
+columns=$columns,USER,BLOCKED,POLLED,PREEMPTED,USER_EXITS,GUEST
 
 # The columns as they are in sysfs; of a reason that has no away time, the tool has
 # no number.

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * memslot PAIRS: how long it takes to add and to delete a memory slot while a vCPU of the
+ * same VM makes exits in a loop, i.e. for how long that vCPU keeps kvm->srcu.  Print
+ *
+ *	TIME COUNT
+ *
+ * TIME is in us, the mean of PAIRS pairs of both.  COUNT is KVM's own count of exits, of all
+ * VMs that there are.
+ */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "vm.h"
+
+static void *run(void *arg)
+{
+	for (;;) {
+		set_exits(arg, &types[0], 1000000);
+		run_until_done(arg);
+	}
+	return NULL;
+}
+
+static unsigned long exits_of_kvm(void)
+{
+	const char *name = "/sys/kernel/debug/kvm/exits";
+	FILE *file = fopen(name, "r");
+	unsigned long exits;
+
+	if (!file || fscanf(file, "%lu", &exits) != 1)
+		err(1, "%s", name);
+	fclose(file);
+	return exits;
+}
+
+static unsigned long now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return 1000000ul * ts.tv_sec + ts.tv_nsec / 1000;
+}
+
+int main(int argc, char *argv[])
+{
+	unsigned long pairs, i, start;
+	pthread_t thread;
+	struct vcpu vcpu;
+	struct vm vm;
+	void *pages;
+
+	if (argc != 2)
+		errx(2, "usage: memslot PAIRS");
+	pairs = parse_number("PAIRS", argv[1], 1, 1000000);
+
+	create_vm(&vm);
+	create_vcpu(&vm, &vcpu, 0);
+	pages = map_memory(PAGE_SIZE);
+	errno = pthread_create(&thread, NULL, run, &vcpu);
+	if (errno)
+		err(1, "pthread_create");
+	/* It is not about a vCPU that has just begun. */
+	while (exits_of_kvm() < 1000)
+		usleep(1000);
+
+	start = now_us();
+	for (i = 0; i < pairs; i++) {
+		set_memory(&vm, 1, PAGES, pages, PAGE_SIZE);
+		set_memory(&vm, 1, PAGES, pages, 0);
+	}
+	printf("%lu %lu\n", (now_us() - start) / pairs, exits_of_kvm());
+	/* The vCPU's thread ends with this one. */
+	return 0;
+}
