@@ -101,7 +101,9 @@ END {
 
 	# The last figures are those with the most possible CPUs.
 	cpus = nr_reads ? reads[nr_reads] + 0 : 0
-	takes_at_most("instructions to read all files that the tool reads, with 1 vCPU", read["files", 1, 1], 1.5e6)
+	# 1.5 M for the 63 reasons of VMX, measured with the 99 of SVM
+	takes_at_most("instructions to read all files that the tool reads, with 1 vCPU",
+		      read["files", 1, 1], 1.5e6 * 99 / 63)
 	law(("files", cpus, 1) in read &&
 	    read["files", cpus, 1] <= 1.02 * read["files", 1, 1],
 	    sprintf("to read them with %d possible CPUs takes %d, at most 2 %% more", cpus, \

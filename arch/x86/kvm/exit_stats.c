@@ -577,8 +577,8 @@ static bool kvm_exit_stats_are_current(const struct kvm_vcpu_exit_stats *stats)
 	       era_generation(READ_ONCE(kvm_exit_stats_era));
 }
 
-/* Add a row of a vCPU, which its owner may be writing. */
-static void kvm_exit_stats_add_row(const struct kvm_vcpu_exit_stats *stats, unsigned int row,
+/* Add a row of a vCPU, which its owner may be writing.  False if it is not there. */
+static bool kvm_exit_stats_add_row(const struct kvm_vcpu_exit_stats *stats, unsigned int row,
 				   struct kvm_exit_stat *sum)
 {
 	const struct kvm_exit_stat *stat = READ_ONCE(stats->rows[row]);
@@ -588,7 +588,7 @@ static void kvm_exit_stats_add_row(const struct kvm_vcpu_exit_stats *stats, unsi
 	unsigned int seq;
 
 	if (!stat)
-		return;
+		return false;
 
 	do {
 		seq = read_seqcount_begin(&stats->seq);
@@ -598,6 +598,7 @@ static void kvm_exit_stats_add_row(const struct kvm_vcpu_exit_stats *stats, unsi
 
 	if (current_generation)
 		kvm_exit_stat_merge(sum, &copy);
+	return current_generation;
 }
 
 /* @owner is a VM, a vCPU itself, or NULL for all of the system. */
@@ -606,25 +607,31 @@ static bool kvm_exit_stats_belong_to(const struct kvm_vcpu *vcpu, const void *ow
 	return !owner || owner == vcpu || owner == vcpu->kvm;
 }
 
-static void kvm_exit_stats_read_row(const void *owner, unsigned int row,
+/* Returns false if @sum, which is all-zero before, stays that. */
+static bool kvm_exit_stats_read_row(const void *owner, unsigned int row,
 				    struct kvm_exit_stat *sum)
 {
+	const struct kvm_exit_stat *gone = owner ? NULL : kvm_exit_stats_isa.gone[row];
 	struct kvm_vcpu *vcpu;
+	bool any = gone;
 
 	lockdep_assert_held(&kvm_exit_stats_lock);
 
-	memset(sum, 0, sizeof(*sum));
-	if (!owner && kvm_exit_stats_isa.gone[row])
-		*sum = *kvm_exit_stats_isa.gone[row];
+	if (gone)
+		*sum = *gone;
 	list_for_each_entry(vcpu, &vcpus, arch.exit_stats.list) {
 		if (kvm_exit_stats_belong_to(vcpu, owner))
-			kvm_exit_stats_add_row(&vcpu->arch.exit_stats, row, sum);
+			any |= kvm_exit_stats_add_row(&vcpu->arch.exit_stats, row, sum);
 	}
+
+	return any;
 }
 
 /* Read one exit reason of the system. */
 void kvm_exit_stats_read(unsigned int row, struct kvm_exit_stat *stat)
 {
+	memset(stat, 0, sizeof(*stat));
+
 	mutex_lock(&kvm_exit_stats_lock);
 	kvm_exit_stats_read_row(NULL, row, stat);
 	mutex_unlock(&kvm_exit_stats_lock);
@@ -643,8 +650,8 @@ struct kvm_exit_stats_table *kvm_exit_stats_read_table(const void *owner)
 
 	mutex_lock(&kvm_exit_stats_lock);
 	for (row = 0; row < nr_rows; row++) {
-		kvm_exit_stats_read_row(owner, row, &table->rows[row]);
-		kvm_exit_stat_merge(&table->total, &table->rows[row]);
+		if (kvm_exit_stats_read_row(owner, row, &table->rows[row]))
+			kvm_exit_stat_merge(&table->total, &table->rows[row]);
 	}
 	table->dropped = owner ? 0 : gone_dropped;
 	list_for_each_entry(vcpu, &vcpus, arch.exit_stats.list) {
