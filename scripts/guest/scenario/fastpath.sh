@@ -11,6 +11,6 @@ check "only the preemption timer, which SVM lacks, was skipped" \
 
 # Each re-entry is a VM-Entry, too: all but the last exit have an away time.
 selftest /tests/exit_stats_times_test -t closure -t tax
-# shellcheck disable=SC2016  # awk's
+# shellcheck disable=SC2016  # a field
 check "the exit tax of CPUID is at least 85 %" \
 	awk '$2 == "CPUID:" { tax = $4 } END { exit !(tax >= 85) }' /tmp/selftest.log
