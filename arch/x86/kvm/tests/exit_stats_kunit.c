@@ -541,7 +541,8 @@ static void exit_stats_merge(struct kunit *test)
 	exit_at(test, CODE_B, 0, 50);
 	b = last_row(test);
 	exit_at(test, CODE_B, 9, 8);
-	exit_at(test, CODE_NONE, 0, 150);
+	enter_at(test, 9);
+	exit_at(test, CODE_NONE, 9, 159);
 
 	kvm_exit_stat_merge(sum, none);
 	KUNIT_EXPECT_EQ(test, memcmp(sum, none, sizeof(*sum)), 0);
