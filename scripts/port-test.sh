@@ -84,21 +84,23 @@ check "nothing is missing" of_port says 3 '^    none$'
 state >"$work/after"
 check "nothing was written to the tree" of_port cmp "$work/before" "$work/after"
 
-# The line right before the new one, which fuzz does not leave out
-sed -i 's/^\t\t++vcpu->stat.exits;/\t\tvcpu->stat.exits++;/' "$work/tree/$x86"
+# A line that the patch changes
+sed -i 's/^\t\tif (unlikely(kvm_vcpu_exit_request(vcpu))) {/\t\tif (kvm_vcpu_exit_request(vcpu)) {/' \
+	"$work/tree/$x86"
 port "$work/tree"
 check "one hunk does not fit" of_port lacks 1
 check "that hunk is told, and no other" of_port says 1 'does not fit|is there already|no such file'
 check "it is told of its file" of_port says 1 "^    $x86: hunk [0-9]+ of [0-9]+ does not fit:\$"
-check "it is shown" of_port says 1 '^        \+.*kvm_exit_stats_record_fastpath\(vcpu\);$'
+check "it is shown" of_port says 1 '^        \+.*!kvm_exit_stats_record\(vcpu\).*$'
 
 base_files "$x86"
-sed -i 's,^\t\t/\* Note\, VM-Exits that go down.*,\t\t/* Note */,' "$work/tree/$x86"
+# The first line of a hunk
+sed -i 's/^\t\tif (kvm_lapic_enabled(vcpu))$/\t\tif (lapic_enabled(vcpu))/' "$work/tree/$x86"
 sed -i '1i /* One line more */' "$work/tree/arch/x86/kvm/svm/svm.c"
 port "$work/tree"
 check "fuzz and offsets fit" of_port fits
 check "fuzz is told" of_port says 1 "^    $x86: hunk .* fits at line [0-9]+ with fuzz [12]\$"
-check "an offset is told, of each hunk" of_port says 6 '/svm[.]c: .* fits at line .* [(]offset 1 line[)]$'
+check "an offset is told, of each hunk" of_port says 7 '/svm[.]c: .* fits at line .* [(]offset 1 line[)]$'
 
 base_files "$x86" arch/x86/kvm/svm/svm.c
 : >"$work/tree/arch/x86/kvm/exit_stats.h"
