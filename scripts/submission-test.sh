@@ -36,7 +36,7 @@ make_clones()
 	sed -i -e '1i /* One more line */' -e 's/Exit to user space when bus lock/Exit to userspace if bus lock/' "$vmx"
 	nearby=$(commit_to_upstream nearby)
 	git -C "$scratch/upstream" checkout -q -b conflict
-	sed -i 's/int ret = __vmx_handle_exit(/int rc = __vmx_handle_exit(/' "$vmx"
+	sed -i 's/vmx->fail = __vmx_vcpu_run(vmx, (/vmx->fail = !!__vmx_vcpu_run(vmx, (/' "$vmx"
 	conflict=$(commit_to_upstream conflict)
 
 	# With the diff in it
@@ -247,7 +247,7 @@ bad_usage "a local commit" "a local commit of" LINUX="$scratch/clone" COMMIT="$l
 bad_usage "a commit of a bare repository that is no clone" "a local commit of" \
 	LINUX="$scratch/private.git" COMMIT="$nearby"
 check "a commit in conflict is refused, with the hunk" \
-	refuses 1 '^ \+	int rc = __vmx_handle_exit\(vcpu, exit_fastpath\);' \
+	refuses 1 '^ \+	vmx->fail = !!__vmx_vcpu_run\(vmx, ' \
 	LINUX="$scratch/clone" COMMIT="$conflict"
 check "a commit with the diff in it is refused" refuses 1 "has a .*: it has the diff already" \
 	LINUX="$scratch/clone" COMMIT="$merged"
