@@ -103,18 +103,6 @@ static void measure(struct vcpu *vcpu, const struct type *type, unsigned long ex
 	unmap_pages(vcpu->vm, pages, exits);
 }
 
-static unsigned long exits_of_kvm(void)
-{
-	const char *name = "/sys/kernel/debug/kvm/exits";
-	FILE *file = fopen(name, "r");
-	unsigned long exits;
-
-	if (!file || fscanf(file, "%lu", &exits) != 1)
-		err(1, "%s", name);
-	fclose(file);
-	return exits;
-}
-
 int main(int argc, char *argv[])
 {
 	struct cost warmup = {}, once = {}, twice = {};

@@ -24,18 +24,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static unsigned long exits_of_kvm(void)
-{
-	const char *name = "/sys/kernel/debug/kvm/exits";
-	FILE *file = fopen(name, "r");
-	unsigned long exits;
-
-	if (!file || fscanf(file, "%lu", &exits) != 1)
-		err(1, "%s", name);
-	fclose(file);
-	return exits;
-}
-
 static unsigned long now_us(void)
 {
 	struct timespec ts;

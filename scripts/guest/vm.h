@@ -20,6 +20,7 @@
 #include <linux/kvm.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -323,6 +324,19 @@ static __maybe_unused void set_irq(struct vm *vm)
 
 	kvm_ioctl(vm->fd, "KVM_IRQ_LINE", KVM_IRQ_LINE, &raised);
 	kvm_ioctl(vm->fd, "KVM_IRQ_LINE", KVM_IRQ_LINE, &lowered);
+}
+
+/* KVM's own count of exits, of all VMs that there are */
+static __maybe_unused unsigned long exits_of_kvm(void)
+{
+	const char *name = "/sys/kernel/debug/kvm/exits";
+	FILE *file = fopen(name, "r");
+	unsigned long exits;
+
+	if (!file || fscanf(file, "%lu", &exits) != 1)
+		err(1, "%s", name);
+	fclose(file);
+	return exits;
 }
 
 #endif /* GUEST_VM_H */
