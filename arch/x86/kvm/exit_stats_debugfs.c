@@ -52,7 +52,7 @@ static int exit_stats_show(struct seq_file *m, void *v)
 
 	show_header(m);
 	for (row = 0; row < isa->nr_rows; row++) {
-		if (table->rows[row].cycles.max || table->rows[row].cycles.hist[0])
+		if (kvm_exit_times_count(&table->rows[row].cycles))
 			show_row(m, isa->reasons[row].name, &table->rows[row], &table->total);
 	}
 	show_row(m, "TOTAL", &table->total, &table->total);
