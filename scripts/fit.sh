@@ -35,24 +35,62 @@ fit_file()
 
 	patch --verbose -N -p1 -d "$scratch" -r - --no-backup-if-mismatch \
 		<"$piece" >"$scratch.said" 2>&1 || true
-	hunks_fit=$((hunks_fit + $(grep -c '^Hunk #[0-9]* succeeded ' "$scratch.said" || true)))
-	awk -v path="$path" '
-		NR == FNR {
-			of += /^@@ /
+	tell_hunks "$path" "$piece" "$scratch.said" "$scratch/$path" >"$scratch.hunks"
+	cat "$scratch.hunks"
+	hunks_fit=$((hunks_fit + $(grep -c '^    [^ ].* fits at line ' "$scratch.hunks" || true)))
+}
+
+# tell_hunks PATH PIECE SAID PATCHED: what patch(1) said of each hunk of a piece, and whether
+# it put one into another function than that from which it came, which is no fit, though
+# patch(1) thinks so.
+tell_hunks()
+{
+	awk -v path="$1" '
+		# The function that a line is in, if it was in that one before the line
+		function follow(fn, line)
+		{
+			if (line ~ /^}/)
+				return ""
+			if (line !~ /^[A-Za-z_$]/ || line ~ /^[A-Za-z0-9_]+:/ || !match(line, /[A-Za-z0-9_]+\(/))
+				return fn
+			return substr(line, RSTART, RLENGTH - 1)
+		}
+		FNR == 1 { file++ }
+		file == 1 {
+			if (/^@@ /) {
+				of++
+				heading = $0
+				sub(/^@@ [^@]* @@ ?/, "", heading)
+				from[of] = follow("", heading)
+				leading = 1
+			} else if (of && /^[-+]/) {
+				leading = 0
+			} else if (of && leading) {
+				from[of] = follow(from[of], substr($0, 2))
+				context[of]++
+			}
 			text[of] = text[of] "        " $0 "\n"
 			next
 		}
+		file == 2 {
+			into[FNR] = fn = follow(fn, $0)
+			next
+		}
 		/^Hunk #/ {
-			hunk = substr($2, 2)
+			hunk = substr($2, 2) + 0
 			printf "    %s: hunk %d of %d ", path, hunk, of
-			if (sub(/^Hunk #[0-9]+ succeeded at /, "")) {
-				sub(/[.]$/, "")
+			at = sub(/^Hunk #[0-9]+ succeeded at /, "") ? $1 + context[hunk] : 0
+			sub(/[.]$/, "")
+			if (at && path ~ /[.][ch]$/ && from[hunk] != "" && from[hunk] != into[at]) {
+				print "does not fit: patch(1) puts what is in " from[hunk] "() at line " $0 ", i.e. elsewhere:"
+				printf "%s", text[hunk]
+			} else if (at) {
 				print "fits at line " $0
 			} else {
 				print $3 == "ignored" ? "is there already:" : "does not fit:"
 				printf "%s", text[hunk]
 			}
-		}' "$piece" "$scratch.said"
+		}' "$2" "$4" "$3"
 }
 
 # fit_patch TREE SCRATCH PATCH: tell of each hunk of a patch in the format of git whether it

@@ -24,7 +24,7 @@ kernel_code()
 			cat "$top/$path"
 		done
 		series | while read -r patch; do
-			awk '/^diff --git / { code = / b\/arch\/.*\.[ch]$/ }
+			awk '/^diff --git / { code = / b\/(arch|include)\/.*\.[ch]$/ }
 				code && /^\+/ && !/^\+\+\+/ { print substr($0, 2) }' "$patches/$patch"
 		done
 	} | gcc -w -fpreprocessed -dD -E -P -x c -
