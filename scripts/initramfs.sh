@@ -31,6 +31,19 @@ mknod "$l2/dev/console" c 5 1
 pack "$l2" "$root/guest/initrd.cpio"
 cp "$build/${GUEST:-${2:-kernel}}/arch/x86/boot/bzImage" "$root/guest/"
 
+# terminfo_of TERM: where ncurses looks for it, here and in L1
+terminfo_of()
+{
+	local dir
+	for dir in /lib/terminfo /usr/share/terminfo; do
+		[ ! -f "$dir/${1::1}/$1" ] || {
+			echo "$dir/${1::1}/$1"
+			return
+		}
+	done
+	die "there is no terminfo of $1 on this machine"
+}
+
 # L1: busybox, QEMU, the tool and other programs with what they load, the modules, the
 # scenarios, the tests
 cp /bin/busybox "$root/bin/"
@@ -43,8 +56,8 @@ done
 	command -v qemu-system-x86_64 "${programs[@]}" | xargs ldd "$tool" |
 		awk '$2 == "=>" { print $3 } $1 ~ "^/" && NF == 2 { print $1 }'
 	# What --top knows of TERM=linux
-	echo /lib/terminfo/l/linux
-	for rom in kvmvapic.bin linuxboot_dma.bin pvh.bin bios-microvm.bin qboot.rom; do
+	terminfo_of linux
+	for rom in kvmvapic.bin linuxboot_dma.bin pvh.bin qboot.rom; do
 		echo "/usr/share/qemu/$rom"
 	done
 	echo /usr/share/seabios/bios-microvm.bin
