@@ -46,7 +46,7 @@ naive()
 		diff -u --label /dev/null --label b/arch/x86/kvm/naive.h \
 			/dev/null "$top/scripts/bench/naive.h" || true
 	} >"$build/naive.patch"
-	kvm_with "$kernel-naive" "$config,without" "$build/naive.patch"
+	kvm_with "$kernel-naive" "$config,without" patch -s -p1 -i "$build/naive.patch"
 }
 
 # Bochs takes one CPU for each machine.

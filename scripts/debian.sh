@@ -4,25 +4,35 @@
 # debian.sh modules DIRECTORY NAME...: copy these of its modules, and those that they
 # depend on, into DIRECTORY/lib/modules.
 . "$(dirname "$0")/lib.sh"
+. "$top/scripts/apt.sh"
 
 dir=$build/debian
-# Its name, that of the packages made of the source that is installed
-abi=$(apt-cache dumpavail | awk -v version="$(dpkg-query -W -f '${Version}' "linux-source-$base_version")" '
+suite=$(suite_of_base)
+
+# Its name, that of the packages made of the source that was fetched
+[ -z "${KERNEL-}" ] || die "KERNEL is set, but this is for Debian's own kernel"
+"$top/scripts/source.sh" >/dev/null
+read -r _ version <"$build/source/.versions"
+use_suite "$suite"
+abi=$(apt-cache "${apt_options[@]}" dumpavail | awk -v version="$version" '
 	$1 == "Package:" { package = $2 }
 	$1 == "Version:" && $2 == version && package ~ /^linux-headers-.*-common$/ {
 		sub(/^linux-headers-/, "", package)
 		sub(/-common$/, "", package)
 		print package
 	}')
-[ -n "$abi" ] || die "Debian has no kernel of the linux-source-$base_version that is installed: apt-get update, and upgrade that"
+[ -n "$abi" ] || die "Debian serves no kernel of linux-source-$base_version $version any more:" \
+	"apt-get update, and make clean for a newer one"
 release=$abi-amd64
 
 unpack()
 {
-	local kbuild
-	kbuild=$(apt-cache depends "linux-headers-$release" | sed -n 's/.*Depends: \(linux-kbuild-.*\)/\1/p')
-	"$top/scripts/fetch.sh" debian "linux-image-$release" "linux-headers-$release" \
-		"linux-headers-$abi-common" "$kbuild"
+	local parts
+	# Since 7.x, the kernel and its modules are packages of their own.
+	mapfile -t parts < <(apt-cache "${apt_options[@]}" depends "linux-image-$release" \
+		"linux-headers-$release" | sed -nE 's/.*Depends: (linux-(binary|modules|kbuild)-.*)/\1/p')
+	SUITE=$suite "$top/scripts/fetch.sh" debian "linux-image-$release" "linux-headers-$release" \
+		"linux-headers-$abi-common" "${parts[@]}"
 	[ "$(cat "$dir/release" 2>/dev/null)" != "$release" ] || return 0
 	depmod -b "$dir" "$release"
 	# Where initramfs.sh looks for a kernel, and finds no modules beside it

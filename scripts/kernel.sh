@@ -1,16 +1,20 @@
 #!/bin/bash
 # kernel.sh DIRECTORY FRAGMENTS TARGETS...: configure build/DIRECTORY from the
-# fragments (names in scripts/config, joined by commas) if they have changed, and
-# make the targets there, of the source in TREE from the environment, or of the
-# patched one.
+# fragments (names in scripts/config, joined by commas, and NAME-BASE of those that have
+# one) if they have changed, and make the targets there, of the source in TREE from the
+# environment, or of the patched one.
 . "$(dirname "$0")/lib.sh"
 
 out=$build/$1
 tree=${TREE:-$tree}
 IFS=, read -ra names <<<"$2"
 shift 2
-fragments=("${names[@]/%/.config}")
-fragments=("${fragments[@]/#/$top/scripts/config/}")
+fragments=()
+for name in "${names[@]}"; do
+	fragments+=("$top/scripts/config/$name.config")
+	[ ! -f "$top/scripts/config/$name-$base_version.config" ] ||
+		fragments+=("$top/scripts/config/$name-$base_version.config")
+done
 
 mkdir -p "$out"
 if ! cat "${fragments[@]}" | cmp -s - "$out/fragments"; then

@@ -53,10 +53,37 @@ series()
 	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$patches/series"
 }
 
-# The files that are new to the kernel, at their paths
+# The files that are new to the kernel, at their paths in the default base
 new_files()
 {
 	(cd "$top" && find arch Documentation tools -type f ! -name '*.swp' | sort)
+}
+
+# What the kernel calls the directories of the selftests on x86
+selftests_arch=x86_64
+[ "$base_version" != 7.3 ] || selftests_arch=x86
+
+# path_in_tree PATH, path_here PATH: where a new file is in build/linux, and in this repository
+path_in_tree()
+{
+	rename_selftest "$1" x86_64 "$selftests_arch"
+}
+
+path_here()
+{
+	rename_selftest "$1" "$selftests_arch" x86_64
+}
+
+rename_selftest()
+{
+	case $1 in
+	tools/testing/selftests/*)
+		echo "${1/"/$2/"//$3/}"
+		;;
+	*)
+		echo "$1"
+		;;
+	esac
 }
 
 # For what is made of cmpe283-3.diff, or goes into Documentation
@@ -176,15 +203,16 @@ kvm_only()
 	"$top/scripts/kernel.sh" "$1" "$2" KBUILD_MODPOST_WARN=1 arch/x86/kvm/kvm{,-intel,-amd}.ko
 }
 
-# kvm_with NAME FRAGMENTS PATCH: the same, of the patched source with that patch on top.  What
-# is equal is shared with it.
+# kvm_with NAME FRAGMENTS COMMAND...: the same, of the patched source as COMMAND edits it.
+# What is equal is shared with it.
 kvm_with()
 {
-	local other=$build/linux.$1
+	local other=$build/linux.$1 name=$1 fragments=$2
+	shift 2
 
 	rm -rf "$other"
 	cp -al "$tree" "$other"
 	rm -rf "$other/.git"
-	patch -s -p 1 -d "$other" <"$3"
-	TREE=$other kvm_only "$1" "$2"
+	(cd "$other" && "$@")
+	TREE=$other kvm_only "$name" "$fragments"
 }

@@ -3,11 +3,14 @@
 # missing to build and to run; with "tests", those for tests, checks and plots, too, with
 # "submission" what makes and reads the PDF and the mail, with "bench" what the statistics
 # are compared with, and with "host" what packages of kernels take.
+#
+# Only where their names are known: on Debian 12 and 13 for amd64.  Elsewhere it says what is
+# missing, and goes on if nothing is.
 . "$(dirname "$0")/lib.sh"
 
 packages=(
 	# the kernel
-	"linux-source-$base_version" gcc libc6-dev make ccache bc bison flex perl
+	gcc libc6-dev make ccache bc bison flex perl
 	libelf-dev libssl-dev lz4 xz-utils cpio kmod rsync git patch
 	# L1 and L2
 	bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso socat
@@ -20,7 +23,7 @@ for group; do
 	tests)
 		packages+=(
 			bats tmux jq curl gnuplot-nox libxml2-utils bash-completion locales procps
-			clang libclang-rt-14-dev shellcheck mandoc
+			clang libclang-rt-dev shellcheck mandoc
 			clang-tidy cppcheck sparse coccinelle
 		)
 		;;
@@ -43,6 +46,16 @@ mapfile -t missing < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' \
 	"${packages[@]}" 2>/dev/null | sed -n 's/^installed //p' |
 	sort -u | comm -13 - <(printf '%s\n' "${packages[@]}" | sort -u))
 [ ${#missing[@]} -gt 0 ] || exit 0
+
+# shellcheck source=/dev/null
+system=$(. /etc/os-release && echo "$ID ${VERSION_ID-}")
+machine=$(uname -m)
+case $system,$machine in
+"debian 12,x86_64" | "debian 13,x86_64") ;;
+*)
+	die "this is '$system' on $machine, and what to install is known for Debian 12 and 13 on" 		"x86_64 only: install what corresponds there to Debian's ${missing[*]}, and where" 		"there is no linux-source-$base_version, give Linux $base_version by" 		"KERNEL=directory or KERNEL=tarball; nothing was changed"
+	;;
+esac
 
 [ "$(id -u)" = 0 ] || die "need root to install: ${missing[*]}"
 echo "installing: ${missing[*]}"

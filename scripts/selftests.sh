@@ -18,9 +18,9 @@ kvm_make()
 
 case ${1-} in
 '')
-	kvm_make "$out"/x86_64/exit_stats{,_times,_trace}_test
+	kvm_make "$out/$selftests_arch"/exit_stats{,_times,_trace}_test
 	mkdir -p "$build/tests"
-	cp "$out"/x86_64/exit_stats{,_times,_trace}_test "$build/tests/"
+	cp "$out/$selftests_arch"/exit_stats{,_times,_trace}_test "$build/tests/"
 	;;
 all)
 	kvm_make all

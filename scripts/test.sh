@@ -15,7 +15,8 @@ step packages "$top/scripts/packages.sh" tests submission host
 build_kernel
 step builtin "$top/scripts/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
 step without kvm_only kernel-without base,kvm,without
-step fastpath kvm_with kernel-fastpath base,kvm,exit_stats "$top/scripts/guest/fastpath.patch"
+step fastpath kvm_with kernel-fastpath base,kvm,exit_stats \
+	sed -i -f "$top/scripts/guest/fastpath.sed" arch/x86/kvm/{vmx/vmx,svm/svm}.c
 step printcount printcount
 step tests "$top/scripts/selftests.sh"
 step tool-sanitized "$top/scripts/tool.sh" sanitized

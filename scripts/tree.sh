@@ -13,7 +13,6 @@
 # differs from that, committed or not, is work that must not be lost.
 . "$(dirname "$0")/lib.sh"
 
-tarball=/usr/src/linux-source-$base_version.tar.xz
 diff_file=$top/cmpe283-3.diff
 [ "$base_version" = "$default_base" ] || diff_file=$build/cmpe283-3.diff
 tracked=(arch/x86/include arch/x86/kvm include/linux include/uapi virt
@@ -28,10 +27,22 @@ tree_git()
 	git -C "$tree" -c user.name=tree -c user.email=tree@localhost "$@"
 }
 
+# What tells one source from another
 stamp()
 {
-	[ -f "$tarball" ] || die "$tarball is missing: install linux-source-$base_version"
-	stat -c %s-%Y "$tarball"
+	stat -c %n-%s-%Y "$source" "$source/Makefile" 2>/dev/null || true
+}
+
+# unpack_into DIRECTORY
+unpack_into()
+{
+	if [ -d "$source" ]; then
+		[ ! -e "$source/.config" ] || die "KERNEL is '$source', which was built in: make mrproper"
+		tar -cf - --exclude-vcs -C "$source" . | tar -xf - -C "$1"
+	else
+		tar -xf "$source" -C "$1" --strip-components=1
+	fi
+	[ -d "$1/arch/x86/kvm" ] || die "'$source' has no kernel source: no arch/x86/kvm"
 }
 
 unpack()
@@ -40,7 +51,7 @@ unpack()
 	stamp=$(stamp)
 
 	if [ -d "$tree/.git" ]; then
-		[ "$(cat "$tree/.git/tarball")" != "$stamp" ] || return 0
+		[ "$(cat "$tree/.git/source" 2>/dev/null)" != "$stamp" ] || return 0
 		no_changes
 	fi
 
@@ -48,7 +59,7 @@ unpack()
 	rm -rf "$tree" "$tree.new"
 	tree=$tree.new
 	mkdir -p "$tree"
-	tar -xf "$tarball" -C "$tree" --strip-components=1
+	unpack_into "$tree"
 	git init -q -b work "$tree"
 	git -C "$tree" config status.showUntrackedFiles no
 	for path in "${tracked[@]}"; do
@@ -57,7 +68,7 @@ unpack()
 	tree_git commit -q -m base
 	tree_git tag base
 	tree_git tag synced
-	echo "$stamp" >"$tree/.git/tarball"
+	echo "$stamp" >"$tree/.git/source"
 	mv "$tree" "$target"
 	tree=$target
 }
@@ -90,14 +101,14 @@ wanted_commit()
 		mode=100644
 		[ ! -x "$top/$path" ] || mode=100755
 		blob=$(tree_git hash-object -w "$top/$path")
-		tree_git update-index --add --cacheinfo "$mode,$blob,$path"
+		tree_git update-index --add --cacheinfo "$mode,$blob,$(path_in_tree "$path")"
 	done < <(new_files)
 	object=$(tree_git write-tree)
 	commit=$(tree_git commit-tree -p base -m "New files" "$object")
 
 	while read -r patch; do
 		tree_git apply --cached "$patches/$patch" >&2 ||
-			die "$patches/$patch does not apply to $tarball"
+			die "$patches/$patch does not apply to $source"
 		object=$(tree_git write-tree)
 		commit=$(tree_git commit-tree -p "$commit" -m "$patch" "$object")
 	done < <(series)
@@ -153,7 +164,7 @@ sync_tree()
 # patch, anything else is a new file, unless the base has it.
 write_back_path()
 {
-	local path=$1 now=$2 patch files
+	local path=$1 now=$2 patch files ours
 
 	while read -r patch; do
 		mapfile -t files < <(tree_git apply --numstat "$patches/$patch" | cut -f 3)
@@ -169,11 +180,12 @@ write_back_path()
 
 	! tree_git cat-file -e "base:$path" 2>/dev/null ||
 		die "$path is changed, but no patch in $patches has it: add it to one by hand"
+	ours=$(path_here "$path")
 	if [ -e "$tree/$path" ]; then
-		mkdir -p "$(dirname "$top/$path")"
-		cp -p "$tree/$path" "$top/$path"
+		mkdir -p "$(dirname "$top/$ours")"
+		cp -p "$tree/$path" "$top/$ours"
 	else
-		rm -f "$top/$path"
+		rm -f "$top/$ours"
 	fi
 }
 
@@ -205,6 +217,7 @@ whole_diff()
 	tree_git diff --full-index --no-renames base "$commit"
 }
 
+source=$("$top/scripts/source.sh")
 case ${1-} in
 '')
 	unpack
@@ -224,7 +237,7 @@ fresh)
 	export GIT_INDEX_FILE=$tree/.git/fresh-index
 	tree_git read-tree base
 	tree_git apply --cached --check "$diff_file" ||
-		die "cmpe283-3.diff does not apply to $tarball"
+		die "cmpe283-3.diff does not apply to $source"
 	;;
 stock)
 	unpack_stock

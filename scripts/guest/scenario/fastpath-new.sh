@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# A KVM whose fastpath handles CPUID, see fastpath.patch: exits of a reason that the
+# A KVM whose fastpath handles CPUID, see fastpath.sed: exits of a reason that the
 # statistics know nothing special of are counted where the guest is re-entered at once.
 . /lib/l1.sh
 TRACING=/sys/kernel/tracing
