@@ -72,7 +72,7 @@ MODULE_PARM_DESC(exit_stats_interval,
 
 /* On while recording is wanted, and a vendor module has registered. */
 DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_enabled);
-EXPORT_SYMBOL_GPL(kvm_exit_stats_enabled);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_enabled);
 
 /* On while the interval is not 0, i.e. while exits need the shared counter. */
 static DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_summaries);
@@ -363,7 +363,7 @@ static noinline void kvm_exit_stats_interval_over(void)
 		if (test_and_set_bit(0, &summary_busy))
 			atomic_inc(&summaries_folded);
 		else
-			queue_work(system_unbound_wq, &summary_work);
+			queue_work(system_dfl_wq, &summary_work);
 	}
 }
 
@@ -724,6 +724,7 @@ bool kvm_exit_stats_get_enabled(void)
 {
 	return READ_ONCE(exit_stats);
 }
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_get_enabled);
 
 void kvm_exit_stats_set_enabled(bool enabled)
 {
@@ -865,7 +866,7 @@ void kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa)
 	kvm_exit_stats_set_interval(exit_stats_interval);
 	kvm_exit_stats_set_enabled(exit_stats);
 }
-EXPORT_SYMBOL_GPL(kvm_exit_stats_init);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_init);
 
 /* Called when a vendor module unloads, after the last VM is gone. */
 void kvm_exit_stats_exit(void)
@@ -881,7 +882,8 @@ void kvm_exit_stats_exit(void)
 	clear_bit(0, &summary_busy);
 
 	kvm_exit_stats_reset();
+	kvm_exit_stats_isa.nr_rows = 0;
 	kmem_cache_destroy(row_cache);
 	row_cache = NULL;
 }
-EXPORT_SYMBOL_GPL(kvm_exit_stats_exit);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_exit);

@@ -18,7 +18,8 @@
 
 #include "exit_stats.h"
 
-MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
+/* What MODULE_IMPORT_NS() does, which takes a name before Linux 6.13, and a string since */
+MODULE_INFO(import_ns, "EXPORTED_FOR_KUNIT_TESTING");
 
 /* Two codes that both VMX and SVM have a name for, and one that neither has */
 #define CODE_A		0
@@ -34,7 +35,7 @@ static int exit_stats_test_init(struct kunit *test)
 	seqcount_init(&vcpu->arch.exit_stats.seq);
 	test->priv = vcpu;
 
-	if (!kvm_exit_stats_isa.nr_rows || !static_key_enabled(&kvm_exit_stats_enabled))
+	if (!kvm_exit_stats_isa.nr_rows || !kvm_exit_stats_get_enabled())
 		kunit_skip(test, "nothing is recorded");
 	return 0;
 }

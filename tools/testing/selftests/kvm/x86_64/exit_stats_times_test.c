@@ -207,7 +207,7 @@ static void *competitor_thread(void *arg)
 
 static void stop_guest(struct kvm_vm *vm)
 {
-	WRITE_ONCE(*(bool *)addr_gva2hva(vm, (vm_vaddr_t)&guest_stop), true);
+	WRITE_ONCE(*(bool *)addr_gva2hva(vm, (uintptr_t)&guest_stop), true);
 }
 
 /* A thread that is always busy wants the vCPU's CPU, and gets half of it. */
@@ -610,7 +610,7 @@ static const uint64_t *find_stat(struct vcpu_stats *stats, const char *name, int
 }
 
 struct listed_reason {
-	uint32_t code;
+	uint64_t code;
 	const char *name;
 };
 
@@ -641,7 +641,8 @@ static int bucket_of(const char *reason)
 		    list[i].code <= SVM_VMGEXIT_UNSUPPORTED_EVENT)
 			continue;
 		if (is_name_of(list[i].name, reason)) {
-			TEST_ASSERT_EQ(exit_stats_reason_number(reason, "reason"), list[i].code);
+			TEST_ASSERT_EQ(exit_stats_reason_number(reason, "reason"),
+				       (uint32_t)list[i].code);
 			break;
 		}
 		bucket++;
