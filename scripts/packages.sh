@@ -1,8 +1,9 @@
 #!/bin/bash
-# packages.sh [tests] [submission] [bench] [host]: install the Debian packages that are
+# packages.sh [tests] [submission] [bench] [host] [distro]: install the Debian packages that are
 # missing to build and to run; with "tests", those for tests, checks and plots, too, with
 # "submission" what makes and reads the PDF and the mail, with "bench" what the statistics
-# are compared with, and with "host" what packages of kernels take.
+# are compared with, with "host" what packages of kernels take, and with "distro" what makes
+# a directory with another release of Debian.
 #
 # Only where their names are known: on Debian 12 and 13 for amd64.  Elsewhere it says what is
 # missing, and goes on if nothing is.
@@ -36,8 +37,11 @@ for group; do
 	host)
 		packages+=(dwarves dpkg-dev debhelper)
 		;;
+	distro)
+		packages+=(debootstrap)
+		;;
 	*)
-		die "'$group' is none of: tests, submission, bench, host"
+		die "'$group' is none of: tests, submission, bench, host, distro"
 		;;
 	esac
 done
