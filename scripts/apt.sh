@@ -5,17 +5,23 @@
 # Debian's suite that has the kernel of BASE, where this machine's own release has not
 suite_of_base()
 {
+	case $base_version in
+	7.3)
+		echo trixie-backports
+		;;
+	6.1)
+		has_codename bookworm || echo bookworm
+		;;
+	esac
+}
+
+# Whether this machine's release has the name that SUITE begins with
+has_codename()
+{
 	local codename
 	# shellcheck source=/dev/null
 	codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
-	case $base_version-$codename in
-	7.3-*)
-		echo trixie-backports
-		;;
-	6.1-trixie)
-		echo bookworm
-		;;
-	esac
+	[ "${1%%-*}" = "$codename" ]
 }
 
 # The mirror that this machine uses

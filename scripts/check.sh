@@ -188,7 +188,7 @@ build_allmod()
 
 selftests_have_no_warning()
 {
-	rm -f "$build"/selftests/kvm/x86_64/exit_stats_* "$build"/selftests/kvm/lib/x86_64/exit_stats*
+	rm -f "$build/selftests/kvm"/{,lib/}"$selftests_arch"/exit_stats*
 	"$top/scripts/selftests.sh" 2>&1 | awk '{ print } /warning:/ { n++ } END { exit n > 0 }'
 }
 

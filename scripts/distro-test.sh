@@ -51,6 +51,7 @@ prepare()
 
 versions()
 {
+	# shellcheck disable=SC2016  # the inner shell's
 	inside 'dpkg-query -W -f "\${Package} \${Version}\n" gcc clang bochs qemu-system-x86 \
 		libc6 linux-perf busybox-static 2>/dev/null; cat /root/exit-stats/build/{,7.3/}source/.versions 2>/dev/null'
 }
