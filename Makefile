@@ -6,7 +6,7 @@ SHELL := /bin/bash
 S := scripts
 
 .PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff port submission recipe clean
-.PHONY: modules modules_install modules_uninstall reload deb host-test
+.PHONY: modules modules_install modules_uninstall reload deb host-test distro-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{ printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ reload: ## load KVM's modules anew, i.e. those that were installed or are left
 
 deb: ## Debian packages of the patched kernel, in build/deb [CONFIG=configuration]
 	@$S/deb.sh
+
+distro-test: ## make run and make test on another release of Debian, from nothing [SUITE=trixie]
+	@$S/distro-test.sh
 
 host-test: ## what README.cmpe283 says about a real host, on one that QEMU emulates
 	@$S/host-test.sh
