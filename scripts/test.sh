@@ -70,6 +70,7 @@ tool_tests=(env --default-signal=HUP bats --formatter tap "$tests")
 KVM_EXIT_STAT=$tool suite tool "${tool_tests[@]}"
 KVM_EXIT_STAT=$build/tools-sanitized/kvm_exit_stat suite "tool sanitized" "${tool_tests[@]}"
 suite fuzz "$top/scripts/fuzz.sh" 30
+suite source "$top/scripts/source-test.sh"
 suite port "$top/scripts/port-test.sh"
 QUICK=1 suite bench "$top/scripts/bench.sh"
 if [ "$base_version" = "$default_base" ]; then

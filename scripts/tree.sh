@@ -38,9 +38,9 @@ unpack_into()
 {
 	if [ -d "$source" ]; then
 		[ ! -e "$source/.config" ] || die "KERNEL is '$source', which was built in: make mrproper"
-		tar -cf - --exclude-vcs -C "$source" . | tar -xf - -C "$1"
+		tar -cf - --exclude=.git -C "$source" . | tar -xf - -C "$1"
 	else
-		tar -xf "$source" -C "$1" --strip-components=1
+		tar -xf "$source" -C "$1" --strip-components=1 || die "'$source' is no tarball"
 	fi
 	[ -d "$1/arch/x86/kvm" ] || die "'$source' has no kernel source: no arch/x86/kvm"
 }
@@ -56,7 +56,7 @@ unpack()
 	fi
 
 	local target=$tree path
-	rm -rf "$tree" "$tree.new"
+	rm -rf "$tree.new"
 	tree=$tree.new
 	mkdir -p "$tree"
 	unpack_into "$tree"
@@ -69,6 +69,8 @@ unpack()
 	tree_git tag base
 	tree_git tag synced
 	echo "$stamp" >"$tree/.git/source"
+	# Whatever was wrong with the source, the old tree is still there.
+	rm -rf "$target"
 	mv "$tree" "$target"
 	tree=$target
 }
