@@ -13,6 +13,9 @@ packages=(
 	# the kernel
 	gcc libc6-dev make ccache bc bison flex perl
 	libelf-dev libssl-dev lz4 xz-utils cpio kmod rsync git patch
+	# Not needed by all, but its version is in the configuration of each kernel, which
+	# would be built anew once it comes.
+	dwarves
 	# L1 and L2
 	bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso socat
 	qemu-system-x86 busybox-static
@@ -32,10 +35,10 @@ for group; do
 		packages+=(groff poppler-utils python3)
 		;;
 	bench)
-		packages+=(linux-perf bpftrace dwarves)
+		packages+=(linux-perf bpftrace)
 		;;
 	host)
-		packages+=(dwarves dpkg-dev debhelper)
+		packages+=(dpkg-dev debhelper)
 		;;
 	distro)
 		packages+=(debootstrap)
