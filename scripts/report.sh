@@ -37,11 +37,14 @@ report_lines()
 		"ok "*"# SKIP"* | "ok "*"# skip"*)
 			report skip "$name: ${line#ok }"
 			;;
+		"skip "*)
+			report skip "$name: ${line#skip }"
+			;;
 		"ok "*)
 			report ok "$name: ${line#ok }"
 			;;
 		esac
-	done < <(tr -d '\r' <"$2" | sed 's/^ *//')
+	done < <(tr -d '\r' <"$2" | sed -E 's/^ *//; s/^(ok|not ok|skip) +/\1 /')
 }
 
 # scenario MACHINE SCENARIO: in L1

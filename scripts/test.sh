@@ -26,9 +26,9 @@ step initramfs "$top/scripts/initramfs.sh"
 step initramfs-builtin "$top/scripts/initramfs.sh" builtin builtin
 step initramfs-kvm-stat "$top/scripts/kvm-stat.sh"
 # It takes Debian's own kernel, and the tools that this is built with.
-suite=$(suite_of_base)
+other_release=$(suite_of_base)
 swap=1
-[ -z "${KERNEL-}" ] && { [ -z "$suite" ] || has_codename "$suite"; } || swap=
+[ -z "${KERNEL-}" ] && { [ -z "$other_release" ] || has_codename "$other_release"; } || swap=
 [ -z "$swap" ] || step swap "$top/scripts/swap.sh"
 
 # What L1's numbers are in Prometheus
@@ -80,5 +80,12 @@ else
 fi
 suite "prometheus intel" prometheus intel
 suite "prometheus amd" prometheus amd
+if [ "$base_version" != "$default_base" ] || [ -n "${KERNEL-}" ]; then
+	:
+elif (step source-7.3 env BASE=7.3 "$top/scripts/source.sh"); then
+	suite "Linux 7.3" env BASE=7.3 "$top/scripts/base-test.sh"
+else
+	report skip "Linux 7.3: Debian does not serve its source"
+fi
 
 report_totals
