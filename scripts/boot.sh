@@ -9,7 +9,8 @@
 #
 #   intel      VMX with EPT, by Bochs
 #   amd        SVM, by QEMU, without next RIP, i.e. without fastpath exits
-#   amd-bochs  SVM with next RIP, by Bochs
+#   amd-bochs  SVM with next RIP, by Bochs; since Bochs 3.0 with a Linux guest, too
+#   apicv      VMX with APICv, i.e. with posted interrupts, by Bochs 3.0
 #
 # L1 in the environment names what initramfs.sh made, if it is not "kernel", and
 # takes the place of SCENARIO in build/run.  PARAMETERS are more of the kernel's, LIMIT is
@@ -28,9 +29,14 @@ amd)
 	;;
 amd-bochs)
 	flag=svm module=kvm_amd model=zambezi
+	[ "$(bochs_major)" -lt 3 ] || model=ryzen
+	;;
+apicv)
+	flag=vmx module=kvm_intel model=tigerlake
+	[ "$(bochs_major)" -ge 3 ] || die "machine apicv needs Bochs 3.0"
 	;;
 *)
-	die "'$machine' is none of the machines: intel, amd, amd-bochs"
+	die "'$machine' is none of the machines: intel, amd, amd-bochs, apicv"
 	;;
 esac
 l1=$build/l1/${L1:-kernel}
@@ -97,7 +103,7 @@ mkdir -p "$out"
 # SVM.
 have_hardware()
 {
-	[[ $scenario != bench* ]] && grep -qw "$flag" /proc/cpuinfo && [ -w /dev/kvm ] &&
+	[[ $scenario != bench* && $machine != apicv ]] && grep -qw "$flag" /proc/cpuinfo && [ -w /dev/kvm ] &&
 		grep -qsE '^(Y|1)$' "/sys/module/$module/parameters/nested"
 }
 

@@ -197,6 +197,12 @@ kmake()
 		make -C "$tree" O="$out" CC="ccache gcc" LOCALVERSION= "$piggy" "$@"
 }
 
+bochs_major()
+{
+	# shellcheck disable=SC2016  # dpkg's
+	dpkg-query -W -f '${Version}' bochs | cut -d . -f 1
+}
+
 # kvm_only NAME FRAGMENTS: KVM's modules alone, into build/NAME, for a kernel that is there
 kvm_only()
 {

@@ -12,18 +12,34 @@ printcount()
 	make -C "$kernel-printcount" KDIR="$kernel" CC="ccache gcc"
 }
 
+# Its modules in place of those of the kernel
+apicv_initramfs()
+{
+	local more=$build/apicv
+	rm -rf "$more"
+	mkdir -p "$more/lib/modules"
+	cp "$kernel-apicv"/arch/x86/kvm/kvm{,-intel,-amd}.ko "$more/lib/modules/"
+	MORE=$more "$top/scripts/initramfs.sh" apicv
+}
+
 step packages "$top/scripts/packages.sh" tests submission host
 build_kernel
 step builtin "$top/scripts/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
 step without kvm_only kernel-without base,kvm,without
 step fastpath kvm_with kernel-fastpath base,kvm,exit_stats \
 	sed -i -f "$top/scripts/guest/fastpath.sed" arch/x86/kvm/{vmx/vmx,svm/svm}.c
+# Where the emulator is new enough
+if [ "$(bochs_major)" -ge 3 ]; then
+	step apicv kvm_with kernel-apicv base,kvm,exit_stats \
+		sed -i -f "$top/scripts/guest/pid.sed" arch/x86/kvm/vmx/{vmx,common}.h
+fi
 step printcount printcount
 step tests "$top/scripts/selftests.sh"
 step tool-sanitized "$top/scripts/tool.sh" sanitized
 step prometheus "$top/scripts/fetch.sh" prometheus prometheus prometheus-node-exporter
 step initramfs "$top/scripts/initramfs.sh"
 step initramfs-builtin "$top/scripts/initramfs.sh" builtin builtin
+[ "$(bochs_major)" -lt 3 ] || step initramfs-apicv apicv_initramfs
 step initramfs-kvm-stat "$top/scripts/kvm-stat.sh"
 # It takes Debian's own kernel, and the tools that this is built with.
 other_release=$(suite_of_base)
@@ -51,6 +67,15 @@ for machine in intel amd; do
 	L1=kvm-stat scenario "$machine" kvm-stat
 done
 scenario amd-bochs fastpath
+if [ "$(bochs_major)" -ge 3 ]; then
+	scenario amd-bochs run
+	scenario amd-bochs exact
+	scenario apicv vmfail
+	L1=apicv scenario apicv run
+	L1=apicv scenario apicv exact
+else
+	report skip "amd-bochs run, amd-bochs exact, apicv: Bochs is older than 3.0"
+fi
 # CPUs with next RIP
 scenario intel fastpath-new
 scenario amd-bochs fastpath-new
