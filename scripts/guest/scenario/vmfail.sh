@@ -6,7 +6,7 @@
 load_kvm /lib/modules exit_stats_interval=0
 for vms in 1 2 3; do
 	! exit_loop cpuid 1 1 2>/tmp/said
-	check "KVM_RUN fails ($(cat /tmp/said))" grep -q 'KVM_RUN' /tmp/said
+	check "KVM_RUN fails to enter ($(cat /tmp/said))" grep -q 'exit reason 9$' /tmp/said
 	check "each is an exit, once ($vms)" value_is "$STATS/total_exits" $vms
 done
 check "it is UNKNOWN" value_is "$STATS/reasons/UNKNOWN/count" 3
