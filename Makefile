@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 S := scripts
 
-.PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff port submission recipe clean
+.PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff series port submission recipe clean
 .PHONY: modules modules_install modules_uninstall reload deb host-test distro-test
 
 help: ## this list
@@ -71,6 +71,10 @@ tree: ## the patched kernel source, a git tree to work in: build/linux
 
 diff: ## write changes in build/linux back here, regenerate cmpe283-3.diff
 	@$S/tree.sh diff
+
+series: ## the patches as one mails them, with a cover letter, in build/series [BASE=7.3]
+	@. $S/lib.sh && step packages $S/packages.sh && step source $S/tree.sh && \
+		step series $S/series.sh && echo "the patches are in $${build#"$$PWD"/}/series"
 
 port: ## whether the patches fit a kernel source: TREE=directory
 	@$S/port.sh
