@@ -186,6 +186,123 @@ build_allmod()
 		"${new_objects[@]}" "${patched_objects[@]}"
 }
 
+# What make series writes can be applied, one patch after the other: each of them is clean,
+# those of the kernel are short enough for a review, and build with and without the feature;
+# and the last one leaves what make tree has.
+series_is_right()
+{
+	local patch name wrong=()
+	"$top/scripts/series.sh" && series_tree || return
+	for patch in "$build"/series/[0-9]*.patch; do
+		name=${patch##*/}
+		[ "$name" != 0000-cover-letter.patch ] || continue
+		echo "$name"
+		series_git am -q --no-scissors --no-gpg-sign "$patch" || return
+		series_patch "$patch" || wrong+=("$name")
+	done
+	if ! series_git diff --stat --exit-code synced; then
+		echo "The last patch does not leave what make tree has"
+		return 1
+	fi
+	if [ ${#wrong[@]} -gt 0 ]; then
+		echo "Patches that are not as they must be:"
+		printf '%s\n' "${wrong[@]}"
+		return 1
+	fi
+	rm -rf "$series_tree"
+}
+
+series_tree=$build/linux.series
+
+series_git()
+{
+	git -C "$series_tree" -c user.name=check -c user.email=check@localhost "$@"
+}
+
+# Make the source without the patches a tree of its own, which shares the files that are equal.
+series_tree()
+{
+	rm -rf "$series_tree" && git -C "$tree" worktree prune &&
+		git -C "$tree" worktree add -q --detach --no-checkout "$series_tree" synced &&
+		find "$tree" -mindepth 1 -maxdepth 1 ! -name .git -exec cp -al -t "$series_tree" {} + &&
+		series_git reset -q && series_git checkout -q -f base
+}
+
+# series_patch PATCH: test the one that was applied last
+series_patch()
+{
+	local lines rc=0
+	# Bats files have commands, whose words can repeat.
+	"$tree/scripts/checkpatch.pl" --strict --no-signoff --no-tree \
+		--ignore FILE_PATH_CHANGES,REPEATED_WORD - <"$1" || rc=1
+	series_git diff --quiet HEAD^ HEAD -- arch include virt || series_builds || rc=1
+	lines=$(series_git diff --numstat HEAD^ HEAD -- arch include virt |
+		awk '{ lines += $1 + $2 } END { print lines + 0 }')
+	if [ "$lines" -gt 400 ]; then
+		echo "$lines lines of the kernel are changed, and 400 is the limit"
+		rc=1
+	fi
+	return "$rc"
+}
+
+# What has to do with the statistics builds, with and without them, and calls nothing that
+# is not there.  The symbol of the unit tests comes with one of the patches.
+series_builds()
+{
+	local fragments=base,kvm objects
+	[ ! -e "$series_tree/arch/x86/kvm/vmx/tdx.c" ] || fragments+=,tdx
+	mapfile -t objects < <(cd "$series_tree" && grep -rl --include='*.c' exit_stats arch/x86/kvm |
+		sed 's/c$/o/' | sort)
+
+	if grep -q '^config KVM_EXIT_STATS_KUNIT_TEST' "$series_tree/arch/x86/kvm/Kconfig"; then
+		series_objects check-series "$fragments,exit_stats" "${objects[@]}" || return
+	else
+		series_objects check-series "$fragments" "${objects[@]}" || return
+	fi
+	grep -x 'CONFIG_KVM_EXIT_STATS=y' "$build/check-series/.config" &&
+		(cd "$build/check-series" && calls_are_defined "${objects[@]}") || return
+
+	# The vendor modules and KVM itself remain without the feature.
+	mapfile -t objects < <(printf '%s\n' "${objects[@]}" | grep -v exit_stats)
+	[ ${#objects[@]} = 0 ] ||
+		series_objects check-series-without "$fragments,without" "${objects[@]}"
+}
+
+# series_objects DIRECTORY FRAGMENTS OBJECT...: compile them.  New options are answered apart:
+# kbuild makes one object after the other if they are asked for together.
+series_objects()
+{
+	series_git diff --quiet HEAD^ HEAD -- arch/x86/kvm/Kconfig ||
+		TREE=$series_tree "$top/scripts/kernel.sh" "$1" "$2" olddefconfig || return
+	TREE=$series_tree "$top/scripts/kernel.sh" "$1" "$2" W=1 "${@:3}"
+}
+
+# calls_are_defined OBJECT...: of what the objects have of the statistics.  What the module
+# kvm has is exported to the others.
+calls_are_defined()
+{
+	nm -A "$@" | awk '
+		{ object = $1; sub(/:.*/, "", object); name = $NF; type = $(NF - 1) }
+		name !~ /exit_stat/	{ next }
+		type == "U"		{ used[object, name] = name; user[object, name] = object; next }
+		{ defined[name] = 1 }
+		END {
+			for (i in used) {
+				name = used[i]
+				if (!(name in defined)) {
+					print user[i] ": " name " is nowhere"
+					wrong = 1
+				} else if (user[i] ~ /\/(vmx|svm|tests)\// &&
+						!("__ksymtab_" name in defined) &&
+						!("__export_symbol_" name in defined)) {
+					print user[i] ": " name " is not exported"
+					wrong = 1
+				}
+			}
+			exit wrong
+		}'
+}
+
 selftests_have_no_warning()
 {
 	rm -f "$build/selftests/kvm"/{,lib/}"$selftests_arch"/exit_stats*
@@ -210,7 +327,7 @@ for test in diff_is_fresh patches_are_clean new_files_are_clean abi_is_valid \
 	scripts_are_clean man_page_is_clean tool_has_no_warning selftests_have_no_warning \
 	"build_kvm modular exit_stats" "build_kvm builtin exit_stats,builtin" \
 	"build_kvm minimal exit_stats,minimal" "build_kvm without without" \
-	without_is_base build_32bit build_clang build_allmod \
+	without_is_base build_32bit build_clang build_allmod series_is_right \
 	sparse_has_no_warning coccinelle_has_no_report tool_has_no_finding; do
 	# shellcheck disable=SC2086  # name and arguments
 	if (step "${test//[ ,]/-}" $test); then
