@@ -28,35 +28,43 @@ loaded()
 	[ -d "/sys/module/${1//-/_}" ]
 }
 
-# The processes that have /dev/kvm, a VM or a vCPU open, a line each
+# users REGEX: the processes that have a file open whose name matches that, a line each
 users()
 {
 	local fd pid last=
 
 	for fd in /proc/[0-9]*/fd/*; do
-		case $(readlink "$fd" || true) in
-		/dev/kvm | anon_inode:kvm-v*)
-			pid=${fd#/proc/}
-			pid=${pid%%/*}
-			[ "$pid" = "$last" ] || echo "    PID $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
-			last=$pid
-			;;
-		esac
+		[[ $(readlink "$fd" || true) =~ $1 ]] || continue
+		pid=${fd#/proc/}
+		pid=${pid%%/*}
+		[ "$pid" = "$last" ] || echo "    PID $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+		last=$pid
 	done 2>/dev/null
 }
 
+# Each module that uses kvm has one reference.  Of others, e.g. of a trace event, nobody but
+# the count of all knows.
 refuse_if_used()
 {
-	local others
+	local holders count said
 
-	if [ "$(<"/sys/module/${vendor//-/_}/refcnt")" != 0 ]; then
+	if loaded "$vendor" && [ "$(<"/sys/module/${vendor//-/_}/refcnt")" != 0 ]; then
 		echo "KVM is used by:" >&2
-		users >&2
+		# /dev/kvm, a VM or a vCPU
+		users '^(/dev/kvm|anon_inode:kvm-v.*)$' >&2
 		die "$vendor is in use, nothing was changed: end these first"
 	fi
-	others=$(cd /sys/module/kvm/holders && echo *)
-	[ "$others" = "${vendor//-/_}" ] ||
-		die "kvm is used by the modules $others, nothing was changed: unload the others first"
+	read -ra holders <<<"$(ls -C -w 0 /sys/module/kvm/holders)"
+	[ "${holders[*]}" = "${vendor//-/_}" ] || [ -z "${holders[*]}" ] ||
+		die "kvm is used by the modules ${holders[*]}, nothing was changed: unload the others first"
+
+	count=$(<"/sys/module/kvm/refcnt")
+	[ "$count" -gt ${#holders[@]} ] || return 0
+	said=$(users '^(anon_inode:\[perf_event\]|anon_inode:bpf_link|/sys/kernel/debug/kvm/.*)$')
+	echo "${said:+"These have perf events, BPF programs or files of KVM in debugfs open:
+"}${said:-No process has a perf event, a BPF program or a file of KVM in debugfs open.}" >&2
+	die "kvm is in use (refcnt $count, of which ${#holders[@]} by modules), e.g. by a perf or trace" \
+		"event of KVM, or a trigger that has one; nothing was changed: end that first"
 }
 
 # What is in a module file
@@ -168,6 +176,7 @@ if loaded "$vendor"; then
 		die "the old modules do not unload: they are back"
 	fi
 elif loaded kvm; then
+	refuse_if_used
 	rmmod kvm
 fi
 

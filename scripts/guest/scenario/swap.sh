@@ -60,6 +60,25 @@ guest
 check_exits
 end_guest
 
+# Nobody uses the vendor module, but kvm.ko is in use.
+exits=$(cat "$STATS/total_exits")
+tracing=/sys/kernel/tracing/events
+hold_event "$(cat $tracing/kvm/kvm_exit/id)" >event &
+event=$!
+until [ -s event ]; do
+	usleep 100000
+done
+reload
+check "KVM is not reloaded while there is a perf event of it" fails_with "kvm is in use (refcnt 2"
+check "who has one is named" fails_with "PID $event: hold_event"
+kill $event
+echo enable_event:kvm:kvm_exit >$tracing/sched/sched_switch/trigger
+reload
+check "KVM is not reloaded while a trigger has an event of it" fails_with "kvm is in use (refcnt 2"
+check "nobody is named" fails_with "No process has a perf event"
+echo '!enable_event:kvm:kvm_exit' >$tracing/sched/sched_switch/trigger
+check "the counters are still there ($exits)" value_is "$STATS/total_exits" "$exits"
+
 install /patched
 truncate -s 100000 "$installed"/kvm.ko*
 reload
