@@ -54,6 +54,26 @@ install_modules()
 update_list()
 {
 	depmod -b "$root" "$release"
+	look_at_initramfs
+}
+
+# An initramfs seldom has KVM, but one that has it loads its own copy at boot.  As with the
+# kernel's own modules_install, what is in /boot is left to others.
+look_at_initramfs()
+{
+	local initramfs=${root}boot/initrd.img-$release list how
+
+	[ -f "$initramfs" ] || return 0
+	if command -v lsinitramfs >/dev/null; then
+		list=lsinitramfs how="update-initramfs -u -k $release"
+	elif command -v lsinitrd >/dev/null; then
+		list=lsinitrd how="dracut --force $initramfs $release"
+	else
+		return 0
+	fi
+	{ "$list" "$initramfs" || true; } | grep -E '/kvm(-intel|-amd)?\.ko' >/dev/null || return 0
+	echo "Note: $initramfs has KVM's modules as they were, which the next boot loads from" \
+		"there.  To have it take those that are in place now: $how" >&2
 }
 
 [ "${1-}" = sources ] || find_kernel

@@ -81,8 +81,9 @@ scenario intel fastpath-new
 scenario amd-bochs fastpath-new
 if [ -n "$swap" ]; then
 	L1=swap scenario amd swap
+	suite modules "$top/scripts/modules-test.sh"
 else
-	report skip "swap: this release of Debian has no Linux $base_version of its own"
+	report skip "swap, modules: this release of Debian has no Linux $base_version of its own"
 fi
 # Bochs' serial port is as slow as its line, and QEMU has more that happens at once.
 scenario intel printk
