@@ -6,7 +6,7 @@ SHELL := /bin/bash
 S := scripts
 
 .PHONY: help run test exact selftests bench fuzz torture sanitize figures shell check tree diff series port submission recipe clean
-.PHONY: modules modules_install modules_uninstall reload deb host-test distro-test
+.PHONY: modules modules_install modules_uninstall reload dkms deb host-test distro-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## /{ printf "  make %-17s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ modules_uninstall: ## remove it [KDIR=] [INSTALL_MOD_PATH=]
 
 reload: ## load KVM's modules anew, i.e. those that were installed or are left
 	@$S/reload.sh
+
+dkms: ## a source tree for DKMS, which builds the patched KVM for kernels to come
+	@$S/dkms.sh
 
 deb: ## Debian packages of the patched kernel, in build/deb [CONFIG=configuration]
 	@$S/deb.sh

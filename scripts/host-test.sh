@@ -2,8 +2,8 @@
 # make host-test: do what README.cmpe283 says in "On a real host", word for word, on a host
 # with Debian's kernel.  The host is QEMU's, with the files of this machine, none of which
 # it can change, and SVM.  Then, on Intel, what make test has only for AMD, as it takes
-# longer there: KVM in place of that of Debian's kernel.  And install the packages of
-# make deb.
+# longer there: KVM in place of that of Debian's kernel.  And have DKMS build what
+# make dkms makes, and install the packages of make deb.
 . "$(dirname "$0")/lib.sh"
 . "$top/scripts/report.sh"
 
@@ -60,5 +60,6 @@ export L1=host
 SHARES="host=/ kernel=$share" PARAMETERS="top=$top" scenario amd host
 L1=swap
 scenario intel swap
+suite dkms "$top/scripts/dkms-test.sh"
 suite deb "$top/scripts/deb-test.sh"
 report_totals

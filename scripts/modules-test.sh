@@ -31,6 +31,17 @@ says()
 	fi
 }
 
+refused_beside_dkms()
+{
+	local said rc=0
+	mkdir -p "$root/lib/modules/$release/updates/dkms"
+	touch "$root/lib/modules/$release/updates/dkms/kvm.ko.xz"
+	said=$("$top/scripts/modules.sh" install 2>&1) || rc=$?
+	echo "$said"
+	[ "$rc" = 1 ] && grep -qF "by DKMS, nothing was changed" <<<"$said" &&
+		[ ! -e "$root/lib/modules/$release/updates/kvm" ]
+}
+
 # What is not installed here, and needs no more
 "$top/scripts/fetch.sh" initramfs-tools initramfs-tools-core
 export PATH=$build/initramfs-tools/usr/bin:$PATH
@@ -45,3 +56,4 @@ note="boot/initrd.img-.* has KVM's modules .*: update-initramfs -u -k ${release/
 check "one that has KVM is named, and what to do" says "$note" install
 initramfs_with updates/kvm/kvm.ko
 check "so it is when KVM is removed" says "$note" uninstall
+check "modules beside those of DKMS are refused" refused_beside_dkms

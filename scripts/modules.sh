@@ -50,6 +50,16 @@ install_modules()
 		INSTALL_MOD_STRIP=1 "${options[@]}" modules_install
 }
 
+# Of two modules in updates, nobody says which one modprobe takes.
+refuse_beside_dkms()
+{
+	local file
+	for file in "${root}lib/modules/$release/updates/dkms"/kvm.ko*; do
+		[ ! -e "$file" ] || die "$file is there already, by DKMS, nothing was changed:" \
+			"first dkms uninstall that, see dkms status"
+	done
+}
+
 # What modprobe takes
 update_list()
 {
@@ -91,6 +101,7 @@ sources)
 install)
 	[ "$(cat "$out/release" 2>/dev/null)" = "$release" ] ||
 		die "there are no modules for Linux $release in $out: run make modules"
+	refuse_beside_dkms
 	install_modules
 	update_list
 	;;

@@ -110,7 +110,7 @@ file_of()
 	local id file
 
 	id=$(hex "/sys/module/${1//-/_}/notes/.note.gnu.build-id")
-	for file in "$saved/$1".ko* "$module_directory"/{updates/kvm,kernel/arch/x86/kvm}/"$1".ko*; do
+	for file in "$saved/$1".ko* "$module_directory"/{updates/{kvm,dkms},kernel/arch/x86/kvm}/"$1".ko*; do
 		# One that is not there, or damaged, is another one.
 		if content "$file" >"$work/module" 2>/dev/null &&
 			[[ $(notes "$work/module" 2>/dev/null) == *"$id"* ]]; then

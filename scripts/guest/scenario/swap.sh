@@ -97,6 +97,16 @@ check "the kernel's reason is told" fails_with "disagrees about version of symbo
 exit_loop cpuid 100 1 >/dev/null
 check "KVM counts exits again" [ "$(cat "$STATS/total_exits")" -gt 100 ]
 
+# As after a boot, when nothing was saved yet
+rm -r "$installed"
+installed=/lib/modules/$(uname -r)/updates/dkms
+install /patched
+reload
+check "KVM is reloaded from where DKMS installs" [ $status = 0 ]
+rm -r /run/kvm-modules
+reload
+check "it could come back from there" [ $status = 0 ]
+
 rm -r "$installed"
 /sbin/depmod
 reload
