@@ -147,6 +147,51 @@ compiles()
 		[ -s "$scratch/kernel/arch/x86/kvm/exit_stats.o" ]
 }
 
+# distro_config SYMBOL: Debian's configuration with the keys that Ubuntu's has, and debug info
+# by that symbol, DWARF_TOOLCHAIN_DEFAULT in Debian, DWARF5 in Ubuntu
+distro_config()
+{
+	env -u KERNEL "$top/scripts/debian.sh" >&2 &&
+		grep -vE '^CONFIG_(SYSTEM_.*_KEYS|DEBUG_INFO_DWARF.*)=' "$build"/debian/boot/config-* || return
+	cat <<-END
+		CONFIG_SYSTEM_TRUSTED_KEYS="debian/canonical-certs.pem"
+		CONFIG_SYSTEM_REVOCATION_LIST=y
+		CONFIG_SYSTEM_REVOCATION_KEYS="debian/canonical-revoked-certs.pem"
+		CONFIG_DEBUG_INFO_$1=y
+	END
+}
+
+# The commands of a recipe that configure the kernel, but for where that is
+configure_by_mail()
+{
+	sed -n '/^# The configuration/,/^$/p' "$parts/recipe.sh" |
+		sed -e "s|\.\./kernel|$1|" -e "s|\"\$config\"|'$2'|"
+}
+
+configure_by_readme()
+{
+	sed -n '/^ 3\. The configuration/,/^ 4\. /s/^        //p' "$top/README.cmpe283" |
+		sed "s|/boot/config-[^)]*)|'$2'|"
+}
+
+# configures HOW SYMBOL: of the configuration with debug info by SYMBOL, the commands that HOW
+# prints make one that builds without files of a distribution, without debug info, and with
+# the feature
+configures()
+{
+	local out=$scratch/linux
+	[ "$1" = configure_by_readme ] || out=$scratch/config
+	rm -rf "$scratch/config"
+	distro_config "$2" >"$scratch/distro.config" || return
+	"$1" "$scratch/config" "$scratch/distro.config" >"$scratch/configure"
+	(cd "$scratch/linux" && sh -eux "$scratch/configure") || return
+	grep -E '^CONFIG_(SYSTEM_.*_KEYS|DEBUG_INFO.*|KVM_EXIT_STATS|KVM_INTEL)=' "$out/.config" >"$scratch/has"
+	rm -f "$scratch/linux/.config"
+	cat "$scratch/has"
+	! grep -E '_KEYS="[^"]|DEBUG_INFO=' "$scratch/has" &&
+		[ "$(grep -cE '_KEYS=""$|^CONFIG_KVM_EXIT_STATS=y|^CONFIG_KVM_INTEL=m|DEBUG_INFO_NONE=y' "$scratch/has")" = 5 ]
+}
+
 # A PDF with the lines of standard input
 pdf_of_text()
 {
@@ -260,6 +305,13 @@ check "the diff is that of the repository" cmp "$top/cmpe283-3.diff" "$made/own/
 check "the PDF says that all took part" \
 	says own "• Müller-Ó Briain, Zoë (ID 0123456790): took part in everything"
 check "the diff of the mail compiles" compiles "$scratch/graded/diff"
+# That of the README leaves files in the source, where the other is refused then.
+for how in configure_by_mail configure_by_readme; do
+	for symbol in DWARF_TOOLCHAIN_DEFAULT DWARF5; do
+		check "a configuration of a distribution with $symbol is made fit: $how" \
+			configures "$how" "$symbol"
+	done
+done
 
 check "INTERVAL=42 can be had" makes interval INTERVAL=42
 check "the grader accepts it" graded interval

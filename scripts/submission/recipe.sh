@@ -18,10 +18,11 @@ cd linux
 git checkout -q "$commit"
 git apply "$diff"
 
-# The configuration: Debian's, without its keys, and without debug info
+# The configuration: the distribution's, without its keys, and without debug info
 mkdir ../kernel
 cp "$config" ../kernel/.config
 scripts/config --file ../kernel/.config --set-str SYSTEM_TRUSTED_KEYS ""
+scripts/config --file ../kernel/.config --set-str SYSTEM_REVOCATION_KEYS ""
 scripts/config --file ../kernel/.config -d DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT
 scripts/config --file ../kernel/.config -d DEBUG_INFO_DWARF5 -e DEBUG_INFO_NONE
 make O=../kernel olddefconfig
