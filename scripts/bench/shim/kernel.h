@@ -52,8 +52,14 @@
 #define __uninitialized
 #define VISIBLE_IF_KUNIT		static
 #define EXPORT_SYMBOL_IF_KUNIT(symbol)
-#define module_param(name, type, mode)
+#define EXPORT_SYMBOL_FOR_KVM_INTERNAL(symbol)
+#if __has_include(<linux/moduleparam.h>)
+#include <linux/moduleparam.h>
+#endif
+#undef MODULE_PARM_DESC
 #define MODULE_PARM_DESC(name, text)
+#undef module_param
+#define module_param(name, type, mode)
 
 /* Evaluated in DEBUG kernels only */
 #define lockdep_assert_held(lock)
@@ -211,7 +217,7 @@ struct work_struct {
 };
 
 #define DECLARE_WORK(name, func)	struct work_struct name = { func }
-#define system_unbound_wq		NULL
+#define system_dfl_wq			NULL
 #define queue_work(wq, work)		((void)(work))
 #define cancel_work(work)		((void)(work), true)
 #define cancel_work_sync(work)		((void)(work))
@@ -223,12 +229,23 @@ struct ratelimit_state {
 #define RATELIMIT_STATE_INIT_FLAGS(name, interval, burst, flags) { interval }
 #define __ratelimit(state)		((void)(state), true)
 
-/* Rows and vCPUs stay until the end, and what readers have does not. */
+/*
+ * Rows and vCPUs stay until the end, and what readers have does not.  The tools of later
+ * kernels have something of these names.
+ */
+#define kmem_cache			silicon_cache
+#undef kmem_cache_create
+#define kmem_cache_create		silicon_cache_create
 struct kmem_cache {
 	size_t size;
 };
 
+struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
+				     unsigned int flags, void (*ctor)(void *));
+
+#undef SLAB_ACCOUNT
 #define SLAB_ACCOUNT			0
+#undef SLAB_HWCACHE_ALIGN
 #define SLAB_HWCACHE_ALIGN		0
 #define kmem_cache_zalloc(cache, flags)	silicon_alloc((cache)->size)
 #define kmem_cache_destroy(cache)	((void)(cache))
@@ -240,7 +257,6 @@ struct kmem_cache {
 
 struct dentry;
 struct kvm;
-
 
 /* Pieces of the kernel's source, cut out by silicon.sh */
 #define ASM_INPUT_RM			"rm"
