@@ -35,7 +35,7 @@ tree_of()
 	rm -rf "$work/clone"
 	git clone -q "$top" "$work/clone"
 	KERNEL=$1 "$work/clone/scripts/tree.sh"
-	git -C "$work/clone/build/linux" rev-parse 'HEAD^{tree}'
+	git -C "$work/clone${tree#"$top"}" rev-parse 'HEAD^{tree}'
 }
 
 same_tree()
@@ -47,21 +47,20 @@ same_tree()
 	[ "$ours" = "$theirs" ]
 }
 
-tree=$top/scripts/tree.sh
+make_tree=$top/scripts/tree.sh
 check "a KERNEL that is not there is refused" \
-	refuses "KERNEL is '$work/none', which is not there" env KERNEL="$work/none" "$tree"
+	refuses "KERNEL is '$work/none', which is not there" env KERNEL="$work/none" "$make_tree"
 check "a directory without a kernel is refused" \
-	refuses "no arch/x86/kvm" env KERNEL="$work" "$tree"
+	refuses "no arch/x86/kvm" env KERNEL="$work" "$make_tree"
 echo "no tarball" >"$work/file"
 check "a file that is no tarball is refused" \
-	refuses "is no tarball" env KERNEL="$work/file" "$tree"
+	refuses "is no tarball" env KERNEL="$work/file" "$make_tree"
 tar -cf "$work/tarball" -C "$work/.." source-test/file
 check "a tarball without a kernel is refused" \
-	refuses "has no kernel source" env KERNEL="$work/tarball" "$tree"
+	refuses "has no kernel source" env KERNEL="$work/tarball" "$make_tree"
 touch "$work/other/.config"
 check "a source that was built in is refused" \
-	refuses "make mrproper" env KERNEL="$work/other" "$tree"
-tree=$build/linux
+	refuses "make mrproper" env KERNEL="$work/other" "$make_tree"
 check "build/linux is still there" test -d "$tree/.git"
 mkdir "$work/kernel"
 cp -al "$tree/." "$work/kernel/"
