@@ -7,7 +7,8 @@ cd "$HOME" || exit
 load_kvm
 seconds=${seconds:-30}
 seed=${seed:-1}
-# See the trap in in_bochs: then an offline CPU means one busy vCPU less, too.
+# See the trap in in_bochs.  Then all CPUs stay online, too: in Bochs, one that comes back
+# beside VMs may never get there.
 busy=16
 ! in_bochs || busy=$(nproc)
 echo "--- torture"
