@@ -20,6 +20,11 @@ $2 == "counted" {
 	of[$1, $3, $4] = $6
 }
 
+$2 == "life" {
+	create[$1, $3] = $4
+	destroy[$1, $3] = $5
+}
+
 $1 == "silicon" && $2 == "machine" {
 	model = $3
 	gsub("_", " ", model)
@@ -53,6 +58,8 @@ $2 == "read" {
 	}
 	read[$3, $4, $5] = $6
 }
+
+$2 == "latency" { latency[$3, $4] = $6 }
 
 $2 == "memory" { bytes[$3] = $4 }
 

@@ -1,4 +1,4 @@
-# The two plots about cost in exit-stats.rst.  Needs "dir", where report.awk has put the
+# The two plots about cost in exit-stats-cost.rst.  Needs "dir", where report.awk has put the
 # data and the plots go.
 set terminal svg size 800,420 noenhanced background "white" font "sans,12"
 set grid ytics linecolor "#dddddd"

@@ -5,14 +5,13 @@
 # NR_CPUS of 64 or more, or of 8 with "quick".  Prints, one figure per line, what scenario
 # bench-readers.sh says, and
 #
-#   memory loaded|cpu|vcpu|row|left BYTES
-#	what the feature adds when KVM is loaded, per possible CPU, to a vCPU that has not run yet, and per row,
-#	and what is left of a vCPU that is gone.  Pages that are begun are up to 40 KiB in all,
+#   memory loaded|cpu|vcpu|row|keys|left BYTES
+#	what the feature adds when KVM is loaded, per possible CPU, to a vCPU that has not run yet, per row,
+#	and more with keys, and what is left of a vCPU that is gone.  Pages that are begun are up to 40 KiB in all,
 #	and make what is 0 a little more or less: "cpu" is 0 if it is no more than that.
 #
 # Fails if a figure is missing, or cannot be.  Everything but the figures goes to stderr.
-# shellcheck source=lib.sh
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/lib.sh"
 
 export L1=${L1:-readers}
 case ${1-} in
@@ -48,13 +47,13 @@ write_rom()
 
 for n in "${cpus[@]}"; do
 	write_rom "$n" "$out/mp_table.$n"
-	OPTION_ROM=$out/mp_table.$n step "readers-$n" "$top/scripts/boot.sh" amd bench-readers >&2
+	OPTION_ROM=$out/mp_table.$n step "readers-$n" "$top/scripts/lab/boot.sh" amd bench-readers >&2
 	tr -d '\r' <"$build/run/amd/$L1/result.log" >"$out/figures.$n"
 	grep -q "^rows $n " "$out/figures.$n" ||
 		die "L1 did not have $n possible CPUs, see $out/figures.$n"
 done
 
-cat "${cpus[@]/#/$out/figures.}" | awk -v least="${cpus[0]}" -v most="${cpus[1]}" -v vcpus=256 '
+cat "${cpus[@]/#/$out/figures.}" | awk -v least="${cpus[0]}" -v most="${cpus[1]}" -v vcpus=512 '
 	function fail(what) {
 		print "readers.sh: " what > "/dev/stderr"
 		failed = 1
@@ -91,5 +90,6 @@ cat "${cpus[@]/#/$out/figures.}" | awk -v least="${cpus[0]}" -v most="${cpus[1]}
 		created = added("created", least)
 		printf "memory vcpu %.0f\n", created / vcpus
 		printf "memory row %.0f\n", (added("exited", least) - created) / rows[least]
-		printf "memory left %.0f\n", added("left", least) / (4 * vcpus)
+		printf "memory keys %.0f\n", (added("keyed", least) - added("exited", least)) / rows[least]
+		printf "memory left %.0f\n", added("left", least) / (8 * vcpus)
 	}'

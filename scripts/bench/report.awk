@@ -1,16 +1,17 @@
-# Make the tables about cost in exit-stats.rst, and the data of its plots, from the
+# Make the tables about cost in exit-stats-cost.rst, and the data of its plots, from the
 # figures of make bench.
 #
 #	awk -f figures.awk -f report.awk -v dir=DIRECTORY RESULTS
 #
-# Each table is a file in DIRECTORY, for the line ".. bench NAME" in exit-stats.rst, and
+# Each table is a file in DIRECTORY, for the line ".. bench NAME" in exit-stats-cost.rst, and
 # the data are the files *.dat.  What was not measured has no row.
 
 BEGIN {
-	nr_hows = split("disabled enabled interval naive kvm_exit " \
+	nr_hows = split("disabled enabled keys interval naive kvm_exit " \
 			"kvm_exit+kvm_entry perf-stat perf-kvm-stat bpftrace", hows)
 	label["disabled"] = "``enabled`` 0"
 	label["enabled"] = "``enabled`` 1"
+	label["keys"] = "and ``keys`` 1"
 	label["interval"] = "and ``interval`` 500"
 	label["naive"] = "naive globals"
 	label["kvm_exit"] = "event kvm_exit"

@@ -25,8 +25,7 @@
 # a summary every 500 exits.  Of the three RDTSCs of an exit, KVM has one in any case.
 # "own": each thread records the exits of a vCPU of its own, as in KVM; "shared": all those
 # of one, or in the same globals.
-# shellcheck source=lib.sh
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/lib.sh"
 
 bench=$top/scripts/bench
 out=$build/silicon
@@ -62,15 +61,20 @@ block()
 
 make_headers()
 {
-	local header
+	local header name
 
 	mkdir -p "$out/include"
 	{
 		block arch/x86/include/asm/bitops.h '__fls(unsigned long'
 		block arch/x86/include/asm/bitops.h 'fls64(__u64'
-		cut_piece arch/x86/include/asm/kvm_host.h KVM_EXIT_STATS_MAX_ROWS \
-			'/^#define KVM_EXIT_STATS_MAX_ROWS\>/p'
+		for name in MAX_ROWS TOP CHAIN; do
+			cut_piece arch/x86/include/asm/kvm_host.h "KVM_EXIT_STATS_$name" \
+				"/^#define KVM_EXIT_STATS_$name\>/p"
+		done
 		block arch/x86/include/asm/kvm_host.h 'enum kvm_exit_stats_part'
+		block arch/x86/include/asm/kvm_host.h 'struct kvm_exit_top'
+		block arch/x86/include/asm/kvm_host.h 'struct kvm_exit_preemptor'
+		block arch/x86/include/asm/kvm_host.h 'struct kvm_exit_chain'
 		block arch/x86/include/asm/kvm_host.h 'struct kvm_vcpu_exit_stats'
 	} >"$out/include/pieces.h"
 
@@ -90,8 +94,8 @@ build_config()
 	local dir=$out/$1 keys
 
 	mkdir -p "$dir"
-	keys=(-DSTATIC_KEY_kvm_exit_stats_enabled=1 "-DSTATIC_KEY_kvm_exit_stats_summaries=$2"
-		"-DSILICON_CONFIG=$1")
+	keys=(-DSTATIC_KEY_kvm_exit_stats_enabled=1 -DSTATIC_KEY_kvm_exit_stats_keys=0
+		"-DSTATIC_KEY_kvm_exit_stats_summaries=$2" "-DSILICON_CONFIG=$1")
 	gcc "${kernel_cflags[@]}" "${keys[@]}" -c -o "$dir/exit_stats.o" "$exit_stats.c"
 	gcc "${kernel_cflags[@]}" "${keys[@]}" -c -o "$dir/loop.o" "$bench/shim/loop.c"
 	ld -r -o "$dir.o" "$dir/exit_stats.o" "$dir/loop.o"
@@ -138,7 +142,7 @@ case $#,${1-} in
 	exit 2
 	;;
 esac
-[[ -e $exit_stats.c ]] || die "there is no $exit_stats.c: run scripts/tree.sh first"
+[[ -e $exit_stats.c ]] || die "there is no $exit_stats.c: run scripts/base/tree.sh first"
 
 build_silicon
 "$out/silicon" "$@"

@@ -17,7 +17,9 @@
  * has no away time yet.
  *
  * Where the vCPU goes away for another reason than KVM, stamps are taken, too, but
- * that is rare.  Such parts are kept with the vCPU until their exit is closed.
+ * that is rare.  Such parts are kept with the vCPU until their exit is closed.  What they
+ * tell beyond a time is recorded at once: what KVM_RUN returned with, for the exit before
+ * it, and which processes took the CPU, of which a vCPU keeps the most frequent ones.
  *
  * Each vCPU has a table, with a row for each reason that it has met, and nobody else
  * has any: the system is the sum of the vCPUs that live, and of the rows of those that
@@ -25,6 +27,12 @@
  * writer, the task that has vcpu->mutex.  Readers copy a row under the table's sequence
  * count, and walk tables under the mutex under which vCPUs come and go: whatever a vCPU
  * had recorded is there once, before and after it goes.
+ *
+ * A guest that nests has rows of its own for L2.  While it is asked for, a row has keys as
+ * well, i.e. what its exits were for: see exit_stats_top.c.
+ *
+ * The common exit is recorded without a call.  Whatever is longer than all of its reason in
+ * this window of time takes the slower path, and is described there: see exit_stats_worst.c.
  *
  * The era says what is current.  Its lower half is the generation, which a reset
  * increments: a table of another one is empty, for readers at once, and for its owner
@@ -74,10 +82,19 @@ MODULE_PARM_DESC(exit_stats_interval,
 DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_enabled);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_enabled);
 
+/* On while keys are wanted: what the exits of each reason were for. */
+DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_keys);
+EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_keys);
+/* How often they have been asked for */
+static u32 keys_since;
+
 /* On while the interval is not 0, i.e. while exits need the shared counter. */
 static DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_summaries);
 
 #define ERA_SWITCH		BIT_ULL(32)
+/* Changes what exits are late for, and nothing else: see kvm_exit_late_turn(). */
+#define ERA_TURN		BIT_ULL(56)
+#define ERA_TURNS		GENMASK_ULL(62, 56)
 /* Only in what a vCPU keeps: some of its parts are yet to be recorded. */
 #define ERA_PARTED		BIT_ULL(63)
 
@@ -95,10 +112,14 @@ static u8 exit_rows[EXIT_STATS_CODES] __read_mostly;
 struct kvm_exit_stats_isa kvm_exit_stats_isa __read_mostly;
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_isa);
 static struct kmem_cache *row_cache __read_mostly;
+static struct kmem_cache *keys_cache __read_mostly;
 
 /* Guards the vCPUs that live, what those had that are gone, and all settings. */
 static DEFINE_MUTEX(kvm_exit_stats_lock);
 static LIST_HEAD(vcpus);
+static struct kvm_exit_preemptor gone_preemptors[KVM_EXIT_STATS_TOP];
+/* A row that is being read, which is too large for the stack */
+static struct kvm_exit_row row_copy;
 static u64 gone_dropped;
 
 /* Exits until the next summary is due, less 1. */
@@ -121,6 +142,30 @@ static struct ratelimit_state summary_ratelimit =
 	RATELIMIT_STATE_INIT_FLAGS(summary_ratelimit, 600 * HZ, 100,
 				   RATELIMIT_MSG_ON_RELEASE);
 
+/* Windows of time, of which the worst exits are those of late */
+#define EXIT_STATS_WINDOW	(30 * HZ)
+static void kvm_exit_stats_turn(struct work_struct *work);
+static DECLARE_DEFERRABLE_WORK(turn_work, kvm_exit_stats_turn);
+
+/* Set for good when a vCPU has nested: there are rows of L2 then. */
+static bool has_nested __read_mostly;
+
+/* All rows of a vCPU, level by level */
+#define EXIT_STATS_PLACES	(EXIT_STATS_NR_LEVELS * KVM_EXIT_STATS_MAX_ROWS)
+
+/* A row of a vCPU, NULL if there is none */
+static struct kvm_exit_stat *kvm_exit_stats_get(const struct kvm_vcpu_exit_stats *stats,
+						unsigned int place)
+{
+	struct kvm_exit_stat **nested;
+
+	if (place < KVM_EXIT_STATS_MAX_ROWS)
+		return READ_ONCE(stats->rows[place]);
+
+	nested = READ_ONCE(stats->nested);
+	return nested ? READ_ONCE(nested[place - KVM_EXIT_STATS_MAX_ROWS]) : NULL;
+}
+
 static u32 era_generation(u64 era)
 {
 	return era;
@@ -131,6 +176,17 @@ static bool era_is_recording(u64 era)
 	return era & ERA_SWITCH;
 }
 
+/* Whether what was stamped in the one is good in the other */
+static bool era_is_same(u64 a, u64 b)
+{
+	return !((a ^ b) & ~(ERA_TURNS | ERA_PARTED));
+}
+
+static bool era_has_turned(u64 a, u64 b)
+{
+	return (a ^ b) & ERA_TURNS;
+}
+
 /* READ_ONCE() keeps this, which is rare, out of the path where the sum is raised. */
 static bool kvm_exit_times_are_none(const struct kvm_exit_times *times)
 {
@@ -139,6 +195,11 @@ static bool kvm_exit_times_are_none(const struct kvm_exit_times *times)
 
 /* Longer times are for the last bucket, negative ones for none. */
 #define EXIT_STATS_LONG		BIT_ULL(EXIT_STATS_HIST_BUCKETS - 2)
+
+/* Those that are slow are worth a line, and no longer than long. */
+static unsigned int exit_stats_slow_us;
+static u64 slow_cycles __read_mostly = U64_MAX;
+static u64 long_cycles __read_mostly = EXIT_STATS_LONG;
 
 /* The bucket of a time that is not long: fls(), for 0 as well */
 static __always_inline unsigned long kvm_exit_times_bucket(u64 cycles)
@@ -151,25 +212,134 @@ static __always_inline void kvm_exit_times_add(struct kvm_exit_times *times, u64
 {
 	if (unlikely(cycles < times->min))
 		times->min = cycles;
-	/* The first time of all, unless it is 0, exceeds the maximum of none. */
-	if (unlikely(cycles > times->max)) {
-		if (kvm_exit_times_are_none(times))
-			times->min = cycles;
-		times->max = cycles;
-	}
 	times->sum += cycles;
 	times->hist[bucket]++;
 }
 
+/* Likewise, of any time.  The first one of all, unless it is 0, is longer than none. */
+static void kvm_exit_times_add_any(struct kvm_vcpu *vcpu, struct kvm_exit_stat *stat,
+				   struct kvm_exit_times *times, u64 cycles,
+				   unsigned long bucket)
+{
+	if (cycles > times->late) {
+		if (kvm_exit_times_are_none(times))
+			times->min = cycles;
+		kvm_exit_worst_add(vcpu, stat, times, cycles);
+	}
+	kvm_exit_times_add(times, cycles, bucket);
+}
+
 /* Add to a row an exit that was handled in some @cycles, after some in the @guest. */
 static __always_inline void kvm_exit_stats_add(struct kvm_vcpu *vcpu, unsigned long row,
-					       struct kvm_exit_stat *stat, u64 guest,
-					       u64 cycles, unsigned long bucket)
+					       struct kvm_exit_stat *stat, u64 guest, u64 cycles)
 {
+	struct kvm_exit_chain *chain = &vcpu->arch.exit_stats.chain;
+	unsigned long next = chain->next % KVM_EXIT_STATS_CHAIN;
+
 	stat->guest += guest;
-	kvm_exit_times_add(&stat->cycles, cycles, bucket);
 	vcpu->stat.exit_reasons[row]++;
 	vcpu->stat.exit_reason_cycles[row] += cycles;
+	chain->cycles[next] = cycles;
+	chain->rows[next] = row;
+	chain->next++;
+}
+
+/*
+ * The place of a key that has none: that of one that is least frequent.  As counts only
+ * ever grow, these are looked for once in several misses: a guest that has another key
+ * each time must not make its exits slow.
+ */
+static __always_inline struct kvm_exit_top *kvm_exit_keys_replace(struct kvm_exit_keys *keys)
+{
+	unsigned int i;
+
+	for (;;) {
+		for (i = keys->next; i < KVM_EXIT_STATS_TOP; i++) {
+			if (keys->top[i].count <= keys->least) {
+				keys->next = i + 1;
+				return &keys->top[i];
+			}
+		}
+
+		keys->next = 0;
+		keys->least = U64_MAX;
+		for (i = 0; i < KVM_EXIT_STATS_TOP; i++)
+			keys->least = min(keys->least, keys->top[i].count);
+	}
+}
+
+/* Add what an exit was for. */
+static __always_inline void kvm_exit_stats_add_key(struct kvm_vcpu_exit_stats *stats,
+						   struct kvm_exit_keys *keys, u64 cycles)
+{
+	struct kvm_exit_top *top = keys->top;
+	u64 key = stats->key;
+
+	stats->last_key = key;
+
+	/* Not a loop, which is twice as long */
+	BUILD_BUG_ON(KVM_EXIT_STATS_TOP != 8);
+	if (top->key != key && (++top)->key != key && (++top)->key != key &&
+	    (++top)->key != key && (++top)->key != key && (++top)->key != key &&
+	    (++top)->key != key && (++top)->key != key) {
+		top = kvm_exit_keys_replace(keys);
+		top->key = key;
+		top->error = top->count++;
+		top->cycles = cycles;
+		top->longest = cycles;
+		return;
+	}
+
+	top->count++;
+	top->cycles += cycles;
+	if (unlikely(cycles > top->longest))
+		top->longest = cycles;
+}
+
+/* Likewise, if it has a key, and there is memory for that */
+static void kvm_exit_stats_add_any_key(struct kvm_vcpu_exit_stats *stats,
+				       struct kvm_exit_keys *keys, u64 cycles)
+{
+	if (keys && stats->key_kind != EXIT_KEY_NONE) {
+		keys->kind = stats->key_kind;
+		kvm_exit_stats_add_key(stats, keys, cycles);
+	} else {
+		stats->last_key = EXIT_KEY_UNKNOWN;
+	}
+}
+
+/*
+ * Each page of memory faults but once: where it belongs tells more.  What is in no memslot
+ * is MMIO.  Of L2, there is no telling.
+ */
+static void kvm_exit_stats_find_memslot(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+	struct kvm_memory_slot *slot;
+
+	if (stats->code == EXIT_STATS_NESTED) {
+		kvm_exit_stats_set_key(vcpu, EXIT_KEY_NONE, EXIT_KEY_UNKNOWN);
+		return;
+	}
+
+	stats->key_kind = EXIT_KEY_MEMORY;
+	slot = kvm_vcpu_gfn_to_memslot(vcpu, stats->key & EXIT_KEY_VALUE);
+	if (slot)
+		stats->key = (stats->key & ~EXIT_KEY_VALUE) | EXIT_KEY_MEMSLOT | (u16)slot->id;
+}
+
+/* What an exit was for that began before keys were asked for is not known. */
+static void kvm_exit_stats_check_key(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+
+	if (stats->keys_since != READ_ONCE(keys_since)) {
+		stats->keys_since = READ_ONCE(keys_since);
+		kvm_exit_stats_set_key(vcpu, EXIT_KEY_NONE, EXIT_KEY_UNKNOWN);
+		stats->last_key = EXIT_KEY_UNKNOWN;
+	} else if (stats->key_kind == EXIT_KEY_FRAME) {
+		kvm_exit_stats_find_memslot(vcpu);
+	}
 }
 
 static __always_inline unsigned long kvm_exit_stats_row(u32 code)
@@ -208,16 +378,50 @@ static u64 kvm_exit_stat_time(struct kvm_exit_stat *stat, u64 cycles, unsigned l
 	return cycles;
 }
 
+/* Windows of time pass: an exit is late for the last one. */
+static void kvm_exit_stats_turn_rows(struct kvm_vcpu_exit_stats *stats)
+{
+	struct kvm_exit_stat *stat;
+	unsigned int place;
+
+	for (place = 0; place < EXIT_STATS_PLACES; place++) {
+		stat = kvm_exit_stats_get(stats, place);
+		if (stat) {
+			stat->cycles.late = 0;
+			stat->away.late = 0;
+		}
+	}
+}
+
+static void kvm_exit_stats_empty_row(struct kvm_exit_stat *stat)
+{
+	struct kvm_exit_keys *keys;
+	struct kvm_exit_user *user;
+
+	if (!stat)
+		return;
+
+	keys = stat->keys;
+	user = stat->user;
+	memset(stat, 0, sizeof(*stat));
+	if (keys)
+		memset(keys, 0, sizeof(*keys));
+	stat->keys = keys;
+	if (user)
+		memset(user, 0, sizeof(*user));
+	stat->user = user;
+}
+
 /* Void all that was stamped in another era, and empty the table if that was reset. */
 static void kvm_exit_stats_enter_era(struct kvm_vcpu_exit_stats *stats, u64 era)
 {
-	unsigned int row;
+	unsigned int place;
 
 	if (era_generation(stats->era) != era_generation(era)) {
-		for (row = 0; row < EXIT_STATS_NO_ROW; row++) {
-			if (stats->rows[row])
-				memset(stats->rows[row], 0, sizeof(*stats->rows[row]));
-		}
+		for (place = 0; place < EXIT_STATS_PLACES; place++)
+			kvm_exit_stats_empty_row(kvm_exit_stats_get(stats, place));
+		memset(stats->preemptors, 0, sizeof(stats->preemptors));
+		kvm_exit_chain_init(&stats->chain);
 		stats->dropped = 0;
 	}
 
@@ -229,8 +433,9 @@ static void kvm_exit_stats_enter_era(struct kvm_vcpu_exit_stats *stats, u64 era)
 }
 
 /* Close the last exit, with its parts.  Those of a time that warped say nothing. */
-static void kvm_exit_stats_close(struct kvm_vcpu_exit_stats *stats)
+static void kvm_exit_stats_close(struct kvm_vcpu *vcpu)
 {
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
 	struct kvm_exit_stat *last = stats->last;
 	u64 away = stats->entry_tsc - stats->last_tsc;
 	unsigned long bucket;
@@ -241,10 +446,13 @@ static void kvm_exit_stats_close(struct kvm_vcpu_exit_stats *stats)
 			last->parts[part] += stats->parts.cycles[part];
 		last->polled += stats->parts.polled;
 		last->user_exits += stats->parts.user;
+		/* A vCPU that has nothing to do is not slow. */
+		if (away - min(away, stats->parts.cycles[EXIT_STATS_BLOCKED]) >= slow_cycles)
+			kvm_exit_slow_add(vcpu, last, true, away);
 	}
 	if (last) {
 		away = kvm_exit_stat_time(last, away, &bucket);
-		kvm_exit_times_add(&last->away, away, bucket);
+		kvm_exit_times_add_any(vcpu, last, &last->away, away, bucket);
 	}
 
 	/* The exit that is being recorded may have parts already. */
@@ -255,6 +463,53 @@ static void kvm_exit_stats_close(struct kvm_vcpu_exit_stats *stats)
 	stats->handling_preempted = 0;
 }
 
+/* Where the rows of a level are, NULL if there is no memory for them */
+static struct kvm_exit_stat **kvm_exit_stats_get_level(struct kvm_vcpu_exit_stats *stats,
+						       enum kvm_exit_stats_level level)
+{
+	struct kvm_exit_stat **nested;
+
+	if (level == EXIT_STATS_L1)
+		return stats->rows;
+
+	if (!stats->nested) {
+		nested = kcalloc(EXIT_STATS_PLACES - KVM_EXIT_STATS_MAX_ROWS, sizeof(*nested),
+				 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		/* With its zeroes, for readers; likewise below */
+		smp_store_release(&stats->nested, nested);
+		WRITE_ONCE(has_nested, true);
+	}
+
+	return stats->nested ? &stats->nested[(level - 1) * KVM_EXIT_STATS_MAX_ROWS] : NULL;
+}
+
+/* The row of an exit, with its keys.  NULL without memory. */
+static struct kvm_exit_stat *kvm_exit_stats_get_row(struct kvm_vcpu_exit_stats *stats,
+						    enum kvm_exit_stats_level level,
+						    unsigned long row)
+{
+	struct kvm_exit_stat **rows = kvm_exit_stats_get_level(stats, level), *stat;
+	struct kvm_exit_keys *keys;
+
+	if (!rows || !row_cache)
+		return NULL;
+
+	stat = rows[row];
+	if (!stat) {
+		stat = kmem_cache_zalloc(row_cache, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		kvm_exit_late_alloc(row);
+		/* Pairs with READ_ONCE() in kvm_exit_stats_get() */
+		smp_store_release(&rows[row], stat);
+	}
+	if (stat && !stat->keys && keys_cache && kvm_exit_stats_wants_key()) {
+		keys = kmem_cache_zalloc(keys_cache, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		/* Pairs with READ_ONCE() in kvm_exit_stats_copy() */
+		smp_store_release(&stat->keys, keys);
+	}
+
+	return stat;
+}
+
 /*
  * Record an exit in any case: the first one of a reason or of an era, one with parts
  * or times that are long, or with a TSC that went back.  One that needs a row while
@@ -263,6 +518,8 @@ static void kvm_exit_stats_close(struct kvm_vcpu_exit_stats *stats)
 static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+	enum kvm_exit_stats_level level = EXIT_STATS_L1;
+	u32 code = stats->code;
 	unsigned long row, bucket;
 	struct kvm_exit_stat *stat;
 	u64 era, cycles;
@@ -270,29 +527,45 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 	if (!era_is_recording(READ_ONCE(kvm_exit_stats_era)))
 		return true;
 
-	row = kvm_exit_stats_find_row(stats->code);
-	stat = stats->rows[row];
-	if (!stat) {
+	if (code == EXIT_STATS_NESTED) {
+		code = stats->nested_code;
+		level = is_guest_mode(vcpu) ? EXIT_STATS_L2_HANDLED : EXIT_STATS_L2_REFLECTED;
+	}
+	if (kvm_exit_stats_wants_key())
+		kvm_exit_stats_check_key(vcpu);
+
+	row = kvm_exit_stats_find_row(code);
+	stat = kvm_exit_stats_get(stats, level * KVM_EXIT_STATS_MAX_ROWS + row);
+	if (!stat || (!stat->keys && kvm_exit_stats_wants_key())) {
 		if (irqs_disabled())
 			return false;
-		if (row_cache)
-			stat = kmem_cache_zalloc(row_cache, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-		/* With its zeroes, for readers */
-		smp_store_release(&stats->rows[row], stat);
+		stat = kvm_exit_stats_get_row(stats, level, row);
 	}
 
 	preempt_disable();
 	raw_write_seqcount_begin(&stats->seq);
 	era = READ_ONCE(kvm_exit_stats_era);
-	if ((stats->era & ~ERA_PARTED) != era)
+	if (era_has_turned(stats->era, era))
+		kvm_exit_stats_turn_rows(stats);
+	if (!era_is_same(stats->era, era))
 		kvm_exit_stats_enter_era(stats, era);
-	kvm_exit_stats_close(stats);
+	WRITE_ONCE(stats->era, era | (stats->era & ERA_PARTED));
+	kvm_exit_stats_close(vcpu);
 
 	if (stat) {
 		cycles = kvm_exit_stat_time(stat, tsc - stats->exit_tsc, &bucket);
+		if (kvm_exit_stats_wants_key())
+			kvm_exit_stats_add_any_key(stats, stat->keys, cycles);
+		if (cycles >= slow_cycles)
+			kvm_exit_slow_add(vcpu, stat, false, cycles);
+		kvm_exit_times_add_any(vcpu, stat, &stat->cycles, cycles, bucket);
 		kvm_exit_stats_add(vcpu, row, stat,
 				   stats->last ? stats->exit_tsc - stats->entry_tsc : 0,
-				   cycles, bucket);
+				   cycles);
+		if (cycles > U32_MAX)
+			kvm_exit_chain_saturate(&stats->chain);
+		if (level != EXIT_STATS_L1)
+			kvm_exit_chain_mark_nested(&stats->chain);
 	} else {
 		vcpu->stat.exit_reasons[row]++;
 		stats->dropped++;
@@ -311,27 +584,33 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
  * Record an exit that is done with at @tsc.  The vCPU was in the guest on one CPU, i.e.
  * for no negative time.  A part has the era of the vCPU never be the current one.
  */
-static __always_inline bool kvm_exit_stats_record_tsc(struct kvm_vcpu *vcpu, u64 tsc)
+static __always_inline bool kvm_exit_stats_record_tsc(struct kvm_vcpu *vcpu, u64 tsc,
+						      const bool with_key)
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
 	unsigned long row = kvm_exit_stats_row(stats->code);
-	struct kvm_exit_stat *stat = stats->rows[row];
-	u64 exit_tsc = stats->exit_tsc;
-	u64 guest = exit_tsc - stats->entry_tsc;
+	struct kvm_exit_stat *stat = stats->rows[row], *last = stats->last;
 	u64 away = stats->entry_tsc - stats->last_tsc;
-	u64 cycles = tsc - exit_tsc;
-
-	if (unlikely(!stat || stats->era != READ_ONCE(kvm_exit_stats_era) ||
-		     (cycles | away) >= EXIT_STATS_LONG))
-		return kvm_exit_stats_record_rare(vcpu, tsc);
+	u64 cycles = tsc - stats->exit_tsc;
 
 	preempt_disable();
+	if (unlikely(!stat || stats->era != READ_ONCE(kvm_exit_stats_era) ||
+		     (cycles | away) >= long_cycles || cycles > stat->cycles.late ||
+		     away > last->away.late ||
+		     (with_key && (!stat->keys || stats->key_kind != stat->keys->kind)))) {
+		preempt_enable();
+		return kvm_exit_stats_record_rare(vcpu, tsc);
+	}
+
 	raw_write_seqcount_begin(&stats->seq);
-	kvm_exit_times_add(&stats->last->away, away, kvm_exit_times_bucket(away));
-	kvm_exit_stats_add(vcpu, row, stat, guest, cycles, kvm_exit_times_bucket(cycles));
+	kvm_exit_times_add(&last->away, away, kvm_exit_times_bucket(away));
+	kvm_exit_times_add(&stat->cycles, cycles, kvm_exit_times_bucket(cycles));
+	kvm_exit_stats_add(vcpu, row, stat, stats->exit_tsc - stats->entry_tsc, cycles);
+	if (with_key)
+		kvm_exit_stats_add_key(stats, stat->keys, cycles);
 	raw_write_seqcount_end(&stats->seq);
 	stats->last = stat;
-	stats->last_tsc = exit_tsc;
+	stats->last_tsc = stats->exit_tsc;
 	preempt_enable();
 
 	return true;
@@ -341,7 +620,10 @@ static __always_inline bool kvm_exit_stats_record_tsc(struct kvm_vcpu *vcpu, u64
 /* With a TSC of the test's */
 bool kvm_exit_stats_record_at(struct kvm_vcpu *vcpu, u64 tsc)
 {
-	return kvm_exit_stats_record_tsc(vcpu, tsc);
+	if (kvm_exit_stats_wants_key())
+		return kvm_exit_stats_record_tsc(vcpu, tsc, true);
+
+	return kvm_exit_stats_record_tsc(vcpu, tsc, false);
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_record_at);
 #endif
@@ -367,9 +649,9 @@ static noinline void kvm_exit_stats_interval_over(void)
 	}
 }
 
-bool __kvm_exit_stats_record(struct kvm_vcpu *vcpu)
+static __always_inline bool kvm_exit_stats_record_now(struct kvm_vcpu *vcpu, const bool with_key)
 {
-	if (unlikely(!kvm_exit_stats_record_tsc(vcpu, rdtsc())))
+	if (unlikely(!kvm_exit_stats_record_tsc(vcpu, rdtsc(), with_key)))
 		return false;
 
 	if (static_branch_unlikely(&kvm_exit_stats_summaries) &&
@@ -379,10 +661,48 @@ bool __kvm_exit_stats_record(struct kvm_vcpu *vcpu)
 	return true;
 }
 
+/* Apart, for the way without keys not to save registers for that with them */
+static noinline bool kvm_exit_stats_record_with_key(struct kvm_vcpu *vcpu)
+{
+	return kvm_exit_stats_record_now(vcpu, true);
+}
+
+bool __kvm_exit_stats_record(struct kvm_vcpu *vcpu)
+{
+	if (kvm_exit_stats_wants_key())
+		return kvm_exit_stats_record_with_key(vcpu);
+
+	return kvm_exit_stats_record_now(vcpu, false);
+}
+
 /* KVM's own measure of polling, which there is no stamp for */
 static u64 kvm_exit_stats_polled_ns(struct kvm_vcpu *vcpu)
 {
 	return vcpu->stat.generic.halt_poll_success_ns + vcpu->stat.generic.halt_poll_fail_ns;
+}
+
+/* The place of a user reason: that of the others if it has none yet, and they are all taken. */
+static unsigned int kvm_exit_user_slot(struct kvm_exit_user *user, u8 reason)
+{
+	unsigned int slot;
+
+	for (slot = 0; slot < EXIT_STATS_USER_REASONS; slot++) {
+		if (!user->reasons[slot])
+			user->reasons[slot] = reason;
+		if (user->reasons[slot] == reason)
+			break;
+	}
+
+	return slot;
+}
+
+/*
+ * Whether a part counts for more than its exit, i.e. there is one, and it is of the
+ * current era.
+ */
+static bool kvm_exit_stats_last_is_current(const struct kvm_vcpu_exit_stats *stats)
+{
+	return stats->last && era_is_same(stats->era, READ_ONCE(kvm_exit_stats_era));
 }
 
 VISIBLE_IF_KUNIT void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu,
@@ -396,8 +716,46 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu,
 	stats->part = part;
 	stats->part_tsc = tsc;
 	stats->polled_ns = kvm_exit_stats_polled_ns(vcpu);
+	/* Here, it is not to be read, but often has been. */
+	if (kvm_register_is_available(vcpu, VCPU_REG_RIP)) {
+		stats->rip = kvm_rip_read(vcpu);
+		stats->rip_tsc = stats->exit_tsc;
+	}
+
+	if (part == EXIT_STATS_USER && kvm_exit_stats_last_is_current(stats) &&
+	    stats->last->user) {
+		raw_write_seqcount_begin(&stats->seq);
+		stats->user_slot = kvm_exit_user_slot(stats->last->user, stats->user_reason);
+		stats->last->user->slots[stats->user_slot].count++;
+		raw_write_seqcount_end(&stats->seq);
+	}
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_begin_at);
+
+static void kvm_exit_stats_add_preemption(struct kvm_vcpu_exit_stats *stats, u64 cycles)
+{
+	struct kvm_exit_preemptor *preemptor;
+	struct kvm_exit_top *top;
+
+	top = kvm_exit_top_get(stats->preemptors, sizeof(*preemptor), stats->preemptor_pid);
+	top->count++;
+	top->cycles += cycles;
+	top->longest = max(top->longest, cycles);
+	preemptor = container_of(top, struct kvm_exit_preemptor, top);
+	memcpy(preemptor->command, stats->preemptor_command, TASK_COMM_LEN);
+}
+
+/* What a part tells beyond its time, which its exit gets when it is closed */
+static void kvm_exit_stats_end_current(struct kvm_vcpu_exit_stats *stats,
+				       enum kvm_exit_stats_part part, u64 cycles)
+{
+	raw_write_seqcount_begin(&stats->seq);
+	if (part == EXIT_STATS_USER && stats->last->user)
+		stats->last->user->slots[stats->user_slot].cycles += cycles;
+	else if (part == EXIT_STATS_PREEMPTED)
+		kvm_exit_stats_add_preemption(stats, cycles);
+	raw_write_seqcount_end(&stats->seq);
+}
 
 VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
 					    enum kvm_exit_stats_part part, u64 tsc)
@@ -409,6 +767,8 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
 		return;
 
 	stats->part = EXIT_STATS_KVM;
+	if (kvm_exit_stats_last_is_current(stats))
+		kvm_exit_stats_end_current(stats, part, cycles);
 	WRITE_ONCE(stats->era, stats->era | ERA_PARTED);
 
 	/* An exit that is not recorded yet is being handled, and can only be preempted. */
@@ -441,6 +801,53 @@ void __kvm_exit_stats_end(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part)
 	preempt_enable();
 }
 
+/*
+ * What KVM_RUN returns with, which does not have to be a reason that KVM has written.  The row
+ * of the last exit has a place for that from then on, if there is memory.
+ */
+VISIBLE_IF_KUNIT void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 reason)
+{
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+	struct kvm_exit_user *user;
+
+	stats->user_reason = min_t(u32, reason, EXIT_STATS_USER_ERROR) + 1;
+	if (stats->last && !stats->last->user) {
+		user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		/* Pairs with READ_ONCE() in kvm_exit_stats_copy() */
+		smp_store_release(&stats->last->user, user);
+	}
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_set_user_reason);
+
+/* An interrupted KVM_RUN has often failed to say so where user space reads it. */
+void __kvm_exit_stats_begin_user(struct kvm_vcpu *vcpu, int run_result)
+{
+	u32 reason = READ_ONCE(vcpu->run->exit_reason);
+
+	if (run_result == -EINTR)
+		reason = KVM_EXIT_INTR;
+	else if (run_result < 0)
+		reason = EXIT_STATS_USER_ERROR;
+
+	if (run_result >= 0 && reason == KVM_EXIT_INTERNAL_ERROR)
+		kvm_exit_chain_log(vcpu);
+
+	kvm_exit_stats_set_user_reason(vcpu, reason);
+	__kvm_exit_stats_begin(vcpu, EXIT_STATS_USER);
+}
+
+/* Called by the scheduler, with interrupts disabled */
+void kvm_arch_vcpu_preempted(struct kvm_vcpu *vcpu, struct task_struct *next)
+{
+	if (!static_branch_likely(&kvm_exit_stats_enabled))
+		return;
+
+	vcpu->arch.exit_stats.preemptor_pid = task_tgid_nr(next);
+	/* Its leader may be gone already. */
+	memcpy(vcpu->arch.exit_stats.preemptor_command, next->comm, TASK_COMM_LEN);
+	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_PREEMPTED, rdtsc());
+}
+
 static u64 add_saturating(u64 a, u64 b)
 {
 	u64 sum;
@@ -457,13 +864,41 @@ static void kvm_exit_times_merge(struct kvm_exit_times *dst, const struct kvm_ex
 	else if (!kvm_exit_times_are_none(src))
 		dst->min = min(dst->min, src->min);
 
-	dst->max = max(dst->max, src->max);
+	if (src->max > dst->max) {
+		dst->max = src->max;
+		dst->worst = src->worst;
+	}
 	dst->sum = add_saturating(dst->sum, src->sum);
 	for (i = 0; i < EXIT_STATS_HIST_BUCKETS; i++)
 		dst->hist[i] += src->hist[i];
 }
 
-/* Add the numbers of @src, of any table, to @dst, which nobody else sees. */
+static void kvm_exit_keys_merge(struct kvm_exit_keys *dst, const struct kvm_exit_keys *src)
+{
+	kvm_exit_top_merge(dst->top, src->top, sizeof(*src->top));
+	dst->kind = dst->kind ?: src->kind;
+}
+
+static void kvm_exit_user_merge(struct kvm_exit_user *dst, const struct kvm_exit_user *src)
+{
+	unsigned int slot, to;
+
+	for (slot = 0; slot <= EXIT_STATS_USER_REASONS; slot++) {
+		if (!src->slots[slot].count)
+			continue;
+		to = slot;
+		if (slot < EXIT_STATS_USER_REASONS)
+			to = kvm_exit_user_slot(dst, src->reasons[slot]);
+		dst->slots[to].count += src->slots[slot].count;
+		dst->slots[to].cycles = add_saturating(dst->slots[to].cycles,
+						       src->slots[slot].cycles);
+	}
+}
+
+/*
+ * Add the numbers of @src, of any table, to @dst, which nobody else sees.  What @dst has no
+ * place for does not matter.
+ */
 void kvm_exit_stat_merge(struct kvm_exit_stat *dst, const struct kvm_exit_stat *src)
 {
 	unsigned int part;
@@ -476,6 +911,10 @@ void kvm_exit_stat_merge(struct kvm_exit_stat *dst, const struct kvm_exit_stat *
 	dst->polled = add_saturating(dst->polled, src->polled);
 	dst->user_exits += src->user_exits;
 	dst->clock_warps += src->clock_warps;
+	if (dst->keys && src->keys)
+		kvm_exit_keys_merge(dst->keys, src->keys);
+	if (dst->user && src->user)
+		kvm_exit_user_merge(dst->user, src->user);
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_merge);
 
@@ -495,6 +934,14 @@ static u64 kvm_exit_times_avg(const struct kvm_exit_times *times)
 	u64 count = kvm_exit_times_count(times);
 
 	return count ? div64_u64(times->sum, count) : 0;
+}
+
+/* What a reason cost: all of its away time but when the vCPU had nothing to do, or no CPU */
+u64 kvm_exit_stat_cost(const struct kvm_exit_stat *stat)
+{
+	u64 elsewhere = stat->parts[EXIT_STATS_BLOCKED] + stat->parts[EXIT_STATS_PREEMPTED];
+
+	return max(stat->away.sum, elsewhere) - elsewhere;
 }
 
 /* The share of vCPU life that a reason took, in hundredths of a percent */
@@ -552,7 +999,32 @@ static size_t kvm_exit_times_print(const struct kvm_exit_times *times, char *buf
 	return len ?: scnprintf(buf, size, "%s-", separator);
 }
 
-/* The line of a row in all tables: its numbers, then both histograms */
+/* "reason:count:cycles,..." of those with which KVM_RUN returned, or "-" */
+static size_t kvm_exit_user_print(const struct kvm_exit_user *user, char *buf, size_t size)
+{
+	const char *separator = "  ";
+	unsigned int slot;
+	size_t len = 0;
+
+	for (slot = 0; user && slot <= EXIT_STATS_USER_REASONS; slot++) {
+		if (!user->slots[slot].count)
+			continue;
+		len += scnprintf(buf + len, size - len, "%s", separator);
+		if (slot == EXIT_STATS_USER_REASONS)
+			len += scnprintf(buf + len, size - len, "other");
+		else if (user->reasons[slot] - 1 == EXIT_STATS_USER_ERROR)
+			len += scnprintf(buf + len, size - len, "error");
+		else
+			len += scnprintf(buf + len, size - len, "%u", user->reasons[slot] - 1);
+		len += scnprintf(buf + len, size - len, ":%llu:%llu", user->slots[slot].count,
+				 user->slots[slot].cycles);
+		separator = ",";
+	}
+
+	return len ?: scnprintf(buf, size, "%s-", separator);
+}
+
+/* The line of a row in all tables: its numbers, both histograms, then user reasons */
 size_t kvm_exit_stat_print(const struct kvm_exit_stat *stat, char *buf, size_t size)
 {
 	struct kvm_exit_number numbers[EXIT_STATS_NR_NUMBERS];
@@ -564,104 +1036,284 @@ size_t kvm_exit_stat_print(const struct kvm_exit_stat *stat, char *buf, size_t s
 		len += scnprintf(buf + len, size - len, " %14llu", numbers[i].value);
 	len += kvm_exit_times_print(&stat->cycles, buf + len, size - len);
 	len += kvm_exit_times_print(&stat->away, buf + len, size - len);
+	len += kvm_exit_user_print(stat->user, buf + len, size - len);
 	len += scnprintf(buf + len, size - len, "\n");
 
 	return len;
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_print);
 
-/* Whether anything that was recorded is of the current generation */
-static bool kvm_exit_stats_are_current(const struct kvm_vcpu_exit_stats *stats)
+/* Whether anything that was recorded then is of the current generation */
+bool kvm_exit_stats_era_is_current(u64 era)
 {
-	return era_generation(READ_ONCE(stats->era)) ==
-	       era_generation(READ_ONCE(kvm_exit_stats_era));
+	return era_generation(era) == era_generation(READ_ONCE(kvm_exit_stats_era));
 }
 
-/* Add a row of a vCPU, which its owner may be writing.  False if it is not there. */
-static bool kvm_exit_stats_add_row(const struct kvm_vcpu_exit_stats *stats, unsigned int row,
-				   struct kvm_exit_stat *sum)
+static bool kvm_exit_stats_are_current(const struct kvm_vcpu_exit_stats *stats)
 {
-	const struct kvm_exit_stat *stat = READ_ONCE(stats->rows[row]);
-	/* Do not clear as much for each row that is copied. */
-	struct kvm_exit_stat copy __uninitialized;
+	return kvm_exit_stats_era_is_current(READ_ONCE(stats->era));
+}
+
+unsigned int kvm_exit_stats_row_of(const struct kvm_vcpu_exit_stats *stats,
+				   const struct kvm_exit_stat *stat)
+{
+	unsigned int place = 0;
+
+	while (kvm_exit_stats_get(stats, place) != stat)
+		place++;
+
+	return place % KVM_EXIT_STATS_MAX_ROWS;
+}
+
+/*
+ * Copy a row of a vCPU, which its owner may be writing, to where the next one goes, too.  NULL
+ * if there is none, or nothing in it.
+ */
+static const struct kvm_exit_stat *kvm_exit_stats_copy(const struct kvm_vcpu_exit_stats *stats,
+						       enum kvm_exit_stats_level level,
+						       unsigned int row)
+{
+	const struct kvm_exit_stat *stat;
+	const struct kvm_exit_keys *keys;
+	const struct kvm_exit_user *user;
 	bool current_generation;
 	unsigned int seq;
 
+	lockdep_assert_held(&kvm_exit_stats_lock);
+
+	stat = kvm_exit_stats_get(stats, level * KVM_EXIT_STATS_MAX_ROWS + row);
 	if (!stat)
-		return false;
+		return NULL;
 
 	do {
 		seq = read_seqcount_begin(&stats->seq);
 		current_generation = kvm_exit_stats_are_current(stats);
-		copy = *stat;
+		keys = READ_ONCE(stat->keys);
+		user = READ_ONCE(stat->user);
+		row_copy.stat = *stat;
+		if (keys)
+			row_copy.keys = *keys;
+		if (user)
+			row_copy.user = *user;
 	} while (read_seqcount_retry(&stats->seq, seq));
 
-	if (current_generation)
-		kvm_exit_stat_merge(sum, &copy);
-	return current_generation;
+	row_copy.stat.keys = keys ? &row_copy.keys : NULL;
+	row_copy.stat.user = user ? &row_copy.user : NULL;
+	return current_generation ? &row_copy.stat : NULL;
 }
 
-/* @owner is a VM, a vCPU itself, or NULL for all of the system. */
-static bool kvm_exit_stats_belong_to(const struct kvm_vcpu *vcpu, const void *owner)
+/* Where the rows of vCPUs are that are gone */
+static struct kvm_exit_stat **kvm_exit_stats_gone(enum kvm_exit_stats_level level,
+						  unsigned int row)
 {
-	return !owner || owner == vcpu || owner == vcpu->kvm;
+	return &kvm_exit_stats_isa.gone[level * kvm_exit_stats_isa.nr_rows + row];
 }
 
-/* Returns false if @sum, which is all-zero before, stays that. */
-static bool kvm_exit_stats_read_row(const void *owner, unsigned int row,
-				    struct kvm_exit_stat *sum)
+/* Of a row that is all-zero */
+static void kvm_exit_row_init(struct kvm_exit_row *row)
 {
-	const struct kvm_exit_stat *gone = owner ? NULL : kvm_exit_stats_isa.gone[row];
+	row->stat.keys = &row->keys;
+	row->stat.user = &row->user;
+}
+
+/* Read one exit reason of the system: of all, or of L2, i.e. from some level on. */
+void kvm_exit_stats_read(unsigned int row, enum kvm_exit_stats_level from,
+			 struct kvm_exit_row *sum)
+{
+	const struct kvm_exit_stat *stat;
+	enum kvm_exit_stats_level level;
 	struct kvm_vcpu *vcpu;
-	bool any = gone;
 
-	lockdep_assert_held(&kvm_exit_stats_lock);
-
-	if (gone)
-		*sum = *gone;
-	list_for_each_entry(vcpu, &vcpus, arch.exit_stats.list) {
-		if (kvm_exit_stats_belong_to(vcpu, owner))
-			any |= kvm_exit_stats_add_row(&vcpu->arch.exit_stats, row, sum);
-	}
-
-	return any;
-}
-
-/* Read one exit reason of the system. */
-void kvm_exit_stats_read(unsigned int row, struct kvm_exit_stat *stat)
-{
-	memset(stat, 0, sizeof(*stat));
+	memset(sum, 0, sizeof(*sum));
+	kvm_exit_row_init(sum);
 
 	mutex_lock(&kvm_exit_stats_lock);
-	kvm_exit_stats_read_row(NULL, row, stat);
+	for (level = from; level < EXIT_STATS_NR_LEVELS; level++) {
+		stat = *kvm_exit_stats_gone(level, row);
+		if (stat)
+			kvm_exit_stat_merge(&sum->stat, stat);
+	}
+	list_for_each_entry(vcpu, &vcpus, arch.exit_stats.list) {
+		for (level = from; level < EXIT_STATS_NR_LEVELS; level++) {
+			stat = kvm_exit_stats_copy(&vcpu->arch.exit_stats, level, row);
+			if (stat)
+				kvm_exit_stat_merge(&sum->stat, stat);
+		}
+		cond_resched();
+	}
 	mutex_unlock(&kvm_exit_stats_lock);
 }
 
-/* Read all of them, of any owner.  To be freed; NULL if there is no memory. */
-struct kvm_exit_stats_table *kvm_exit_stats_read_table(const void *owner)
+/* Add a row of one level to a table. */
+static void kvm_exit_stats_add_to_table(const struct kvm_exit_stat *stat,
+					enum kvm_exit_stats_level level, unsigned int row,
+					struct kvm_exit_stats_table *table)
+{
+	if (!stat)
+		return;
+
+	kvm_exit_stat_merge(&table->rows[row].stat, stat);
+	if (table->nested && level >= EXIT_STATS_L2_HANDLED)
+		kvm_exit_stat_merge(&table->nested[row].stat, stat);
+	if (table->reflected && level == EXIT_STATS_L2_REFLECTED)
+		kvm_exit_stat_merge(&table->reflected[row].stat, stat);
+}
+
+/* Add all that a vCPU has recorded, and its owner may be writing. */
+static void kvm_exit_stats_add_table(const struct kvm_vcpu_exit_stats *stats,
+				     struct kvm_exit_stats_table *table)
+{
+	struct kvm_exit_preemptor preemptors[KVM_EXIT_STATS_TOP];
+	struct kvm_exit_chain chain;
+	bool current_generation;
+	enum kvm_exit_stats_level level;
+	unsigned int row, seq;
+	u64 dropped;
+
+	for (level = 0; level < EXIT_STATS_NR_LEVELS; level++) {
+		for (row = 0; row < kvm_exit_stats_isa.nr_rows; row++)
+			kvm_exit_stats_add_to_table(kvm_exit_stats_copy(stats, level, row),
+						    level, row, table);
+		/* A task that has to run on this CPU may be a vCPU. */
+		cond_resched();
+	}
+
+	do {
+		seq = read_seqcount_begin(&stats->seq);
+		current_generation = kvm_exit_stats_are_current(stats);
+		dropped = stats->dropped;
+		chain = stats->chain;
+		memcpy(preemptors, stats->preemptors, sizeof(preemptors));
+	} while (read_seqcount_retry(&stats->seq, seq));
+
+	if (!current_generation)
+		return;
+
+	table->chain = chain;
+	table->dropped += dropped;
+	kvm_exit_top_merge(table->preemptors, preemptors, sizeof(*preemptors));
+}
+
+/*
+ * Read all of a vCPU, a VM, or the system, for which both are NULL.  NULL if there is no
+ * memory.
+ */
+struct kvm_exit_stats_table *kvm_exit_stats_read_table(struct kvm *kvm,
+						       const struct kvm_vcpu *vcpu)
 {
 	unsigned int row, nr_rows = kvm_exit_stats_isa.nr_rows;
+	unsigned int nr_levels = READ_ONCE(has_nested) ? EXIT_STATS_NR_LEVELS : 1;
 	struct kvm_exit_stats_table *table;
-	struct kvm_vcpu *vcpu;
+	enum kvm_exit_stats_level level;
+	struct kvm_exit_row *rows;
+	struct kvm_vcpu *v;
 
-	table = kvzalloc(struct_size(table, rows, nr_rows), GFP_KERNEL);
+	table = kvzalloc(size_add(sizeof(*table), array3_size(nr_levels, nr_rows, sizeof(*rows))),
+			 GFP_KERNEL);
 	if (!table)
 		return NULL;
 
-	mutex_lock(&kvm_exit_stats_lock);
-	for (row = 0; row < nr_rows; row++) {
-		if (kvm_exit_stats_read_row(owner, row, &table->rows[row]))
-			kvm_exit_stat_merge(&table->total, &table->rows[row]);
+	rows = (struct kvm_exit_row *)(table + 1);
+	for (row = 0; row < nr_levels * nr_rows; row++)
+		kvm_exit_row_init(&rows[row]);
+	table->rows = rows;
+	table->total.user = &table->total_user;
+	kvm_exit_chain_init(&table->chain);
+	if (nr_levels > 1) {
+		table->nested = &rows[nr_rows];
+		table->reflected = &rows[2 * nr_rows];
 	}
-	table->dropped = owner ? 0 : gone_dropped;
-	list_for_each_entry(vcpu, &vcpus, arch.exit_stats.list) {
-		if (kvm_exit_stats_belong_to(vcpu, owner) &&
-		    kvm_exit_stats_are_current(&vcpu->arch.exit_stats))
-			table->dropped += READ_ONCE(vcpu->arch.exit_stats.dropped);
+
+	mutex_lock(&kvm_exit_stats_lock);
+	if (!kvm) {
+		for (level = 0; level < EXIT_STATS_NR_LEVELS; level++) {
+			for (row = 0; row < nr_rows; row++)
+				kvm_exit_stats_add_to_table(*kvm_exit_stats_gone(level, row),
+							    level, row, table);
+		}
+		memcpy(table->preemptors, gone_preemptors, sizeof(gone_preemptors));
+		table->dropped = gone_dropped;
+	}
+	list_for_each_entry(v, &vcpus, arch.exit_stats.list) {
+		if ((kvm && v->kvm != kvm) || (vcpu && v != vcpu))
+			continue;
+		kvm_exit_stats_add_table(&v->arch.exit_stats, table);
+		table->nr_vcpus++;
 	}
 	mutex_unlock(&kvm_exit_stats_lock);
 
+	for (row = 0; row < nr_rows; row++) {
+		if (!kvm_exit_times_are_none(&table->rows[row].stat.cycles))
+			kvm_exit_stat_merge(&table->total, &table->rows[row].stat);
+	}
+	table->vcpu_id = vcpu ? vcpu->vcpu_id : -1;
+	if (kvm)
+		table->vm = kvm_exit_stats_vm_get(kvm);
+
 	return table;
+}
+
+/* Read one exit reason of a VM that nobody has any more. */
+void kvm_exit_stats_read_gone(struct kvm *kvm, unsigned int row, struct kvm_exit_stat *stat)
+{
+	const struct kvm_exit_stat *copy;
+	enum kvm_exit_stats_level level;
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	memset(stat, 0, sizeof(*stat));
+
+	mutex_lock(&kvm_exit_stats_lock);
+	kvm_for_each_vcpu(i, vcpu, kvm) {
+		for (level = 0; level < EXIT_STATS_NR_LEVELS; level++) {
+			copy = kvm_exit_stats_copy(&vcpu->arch.exit_stats, level, row);
+			if (copy)
+				kvm_exit_stat_merge(stat, copy);
+		}
+	}
+	mutex_unlock(&kvm_exit_stats_lock);
+}
+
+/* The exits that such a VM has dropped */
+u64 kvm_exit_stats_read_gone_dropped(struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	u64 dropped = 0;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, kvm) {
+		if (kvm_exit_stats_are_current(&vcpu->arch.exit_stats))
+			dropped += vcpu->arch.exit_stats.dropped;
+	}
+
+	return dropped;
+}
+
+void kvm_exit_stats_free_table(struct kvm_exit_stats_table *table)
+{
+	if (table)
+		kvm_exit_stats_vm_put(table->vm);
+	kvfree(table);
+}
+
+/* Have each vCPU look up once. */
+static void kvm_exit_stats_turn_era(void)
+{
+	lockdep_assert_held(&kvm_exit_stats_lock);
+
+	WRITE_ONCE(kvm_exit_stats_era, (kvm_exit_stats_era & ~ERA_TURNS) |
+				       ((kvm_exit_stats_era + ERA_TURN) & ERA_TURNS));
+}
+
+/* Begin another window while there is anybody who could be late in it. */
+static void kvm_exit_stats_turn(struct work_struct *work)
+{
+	mutex_lock(&kvm_exit_stats_lock);
+	kvm_exit_late_turn();
+	kvm_exit_stats_turn_era();
+	if (!list_empty(&vcpus))
+		schedule_delayed_work(&turn_work, EXIT_STATS_WINDOW);
+	mutex_unlock(&kvm_exit_stats_lock);
 }
 
 /*
@@ -671,35 +1323,72 @@ struct kvm_exit_stats_table *kvm_exit_stats_read_table(const void *owner)
 void kvm_exit_stats_vcpu_create(struct kvm_vcpu *vcpu)
 {
 	seqcount_init(&vcpu->arch.exit_stats.seq);
+	kvm_exit_chain_init(&vcpu->arch.exit_stats.chain);
 
 	mutex_lock(&kvm_exit_stats_lock);
+	/* If keys are wanted, its first exit has one. */
+	vcpu->arch.exit_stats.keys_since = keys_since;
 	list_add_tail(&vcpu->arch.exit_stats.list, &vcpus);
+	schedule_delayed_work(&turn_work, EXIT_STATS_WINDOW);
 	mutex_unlock(&kvm_exit_stats_lock);
+}
+
+VISIBLE_IF_KUNIT void kvm_exit_stat_free(struct kvm_exit_stat *stat)
+{
+	if (!stat)
+		return;
+
+	kfree(stat->keys);
+	kfree(stat->user);
+	kfree(stat);
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_free);
+
+/* Leave a row to those of the vCPUs that are gone, which do without one if they have it. */
+static void kvm_exit_stats_leave_row(struct kvm_exit_stat **gone, struct kvm_exit_stat *stat)
+{
+	if (!*gone) {
+		*gone = stat;
+		return;
+	}
+
+	if (!(*gone)->keys)
+		swap((*gone)->keys, stat->keys);
+	if (!(*gone)->user)
+		swap((*gone)->user, stat->user);
+	kvm_exit_stat_merge(*gone, stat);
+	kvm_exit_stat_free(stat);
 }
 
 /* Leave what the vCPU has recorded to the globals.  Nobody reads its table any more. */
 void kvm_exit_stats_vcpu_destroy(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
-	struct kvm_exit_stat **gone = kvm_exit_stats_isa.gone;
+	enum kvm_exit_stats_level level;
+	struct kvm_exit_stat *stat;
 	unsigned int row;
+	bool is_current;
 
 	mutex_lock(&kvm_exit_stats_lock);
 	list_del(&stats->list);
 
-	if (kvm_exit_stats_are_current(stats)) {
+	is_current = kvm_exit_stats_are_current(stats);
+	if (is_current) {
 		gone_dropped += stats->dropped;
-		for (row = 0; row < kvm_exit_stats_isa.nr_rows; row++) {
-			if (!gone[row])
-				swap(gone[row], stats->rows[row]);
-			else if (stats->rows[row])
-				kvm_exit_stat_merge(gone[row], stats->rows[row]);
+		kvm_exit_top_merge(gone_preemptors, stats->preemptors, sizeof(*gone_preemptors));
+	}
+	for (level = 0; level < EXIT_STATS_NR_LEVELS; level++) {
+		for (row = 0; row < KVM_EXIT_STATS_MAX_ROWS; row++) {
+			stat = kvm_exit_stats_get(stats, level * KVM_EXIT_STATS_MAX_ROWS + row);
+			if (stat && is_current)
+				kvm_exit_stats_leave_row(kvm_exit_stats_gone(level, row), stat);
+			else
+				kvm_exit_stat_free(stat);
 		}
 	}
 	mutex_unlock(&kvm_exit_stats_lock);
 
-	for (row = 0; row < EXIT_STATS_NO_ROW; row++)
-		kfree(stats->rows[row]);
+	kfree(stats->nested);
 }
 
 /*
@@ -762,6 +1451,44 @@ void kvm_exit_stats_set_interval(unsigned int interval)
 	mutex_unlock(&kvm_exit_stats_lock);
 }
 
+bool kvm_exit_stats_get_keys(void)
+{
+	return static_key_enabled(&kvm_exit_stats_keys);
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_get_keys);
+
+void kvm_exit_stats_set_keys(bool keys)
+{
+	mutex_lock(&kvm_exit_stats_lock);
+	if (!keys) {
+		static_branch_disable(&kvm_exit_stats_keys);
+	} else if (!kvm_exit_stats_get_keys()) {
+		/* All vCPUs heed the one by the other. */
+		WRITE_ONCE(keys_since, keys_since + 1);
+		kvm_exit_stats_turn_era();
+		static_branch_enable(&kvm_exit_stats_keys);
+	}
+	mutex_unlock(&kvm_exit_stats_lock);
+}
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_set_keys);
+
+unsigned int kvm_exit_stats_get_slow_us(void)
+{
+	return READ_ONCE(exit_stats_slow_us);
+}
+
+/* The record path looks closer at what is as long as that, and tells long from slow. */
+void kvm_exit_stats_set_slow_us(unsigned int slow_us)
+{
+	u64 cycles = slow_us ? mul_u64_u32_div(slow_us, tsc_khz, USEC_PER_MSEC) : U64_MAX;
+
+	mutex_lock(&kvm_exit_stats_lock);
+	WRITE_ONCE(exit_stats_slow_us, slow_us);
+	WRITE_ONCE(slow_cycles, cycles);
+	WRITE_ONCE(long_cycles, min_t(u64, cycles, EXIT_STATS_LONG));
+	mutex_unlock(&kvm_exit_stats_lock);
+}
+
 void kvm_exit_stats_reset(void)
 {
 	unsigned int row;
@@ -771,13 +1498,16 @@ void kvm_exit_stats_reset(void)
 	/* That of a table which nothing was recorded in is 0: skip it on wrap-around. */
 	generation = era_generation(kvm_exit_stats_era) + 1 ?: 1;
 	WRITE_ONCE(kvm_exit_stats_era, (kvm_exit_stats_era & ~(u64)U32_MAX) | generation);
-	for (row = 0; row < kvm_exit_stats_isa.nr_rows; row++) {
-		kfree(kvm_exit_stats_isa.gone[row]);
+	for (row = 0; row < EXIT_STATS_NR_LEVELS * kvm_exit_stats_isa.nr_rows; row++) {
+		kvm_exit_stat_free(kvm_exit_stats_isa.gone[row]);
 		kvm_exit_stats_isa.gone[row] = NULL;
 	}
+	memset(gone_preemptors, 0, sizeof(gone_preemptors));
 	gone_dropped = 0;
 	kvm_exit_stats_restart_interval();
 	mutex_unlock(&kvm_exit_stats_lock);
+
+	kvm_exit_stats_forget_gone_vms();
 }
 
 /* Print one line per reason that occurred: they add up to the numbers of the first. */
@@ -794,7 +1524,7 @@ static void kvm_exit_stats_print(const struct kvm_exit_stats_table *table)
 		pr_info("%llu more exits were dropped for want of memory\n", table->dropped);
 
 	for (row = 0; row < isa->nr_rows; row++) {
-		const struct kvm_exit_times *cycles = &table->rows[row].cycles;
+		const struct kvm_exit_times *cycles = &table->rows[row].stat.cycles;
 		u64 count = kvm_exit_times_count(cycles);
 
 		if (!count)
@@ -814,11 +1544,11 @@ int kvm_exit_stats_dump(void)
 	struct kvm_exit_stats_table *table;
 
 	mutex_lock(&summary_lock);
-	table = kvm_exit_stats_read_table(NULL);
+	table = kvm_exit_stats_read_table(NULL, NULL);
 	if (table)
 		kvm_exit_stats_print(table);
 	mutex_unlock(&summary_lock);
-	kvfree(table);
+	kvm_exit_stats_free_table(table);
 
 	return table ? 0 : -ENOMEM;
 }
@@ -856,10 +1586,12 @@ void kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa)
 	kvm_exit_stats_isa = *isa;
 	kvm_exit_stats_map_reasons(isa);
 
-	/* Cache lines of their own: the next row may be that of another vCPU. */
+	/* The next row may be that of another vCPU, but a row ends with what is rarely written. */
 	row_cache = kmem_cache_create("kvm_exit_stat", sizeof(struct kvm_exit_stat), 0,
-				      SLAB_HWCACHE_ALIGN | SLAB_ACCOUNT, NULL);
-	if (!row_cache || kvm_exit_stats_sysfs_init())
+				      SLAB_ACCOUNT, NULL);
+	keys_cache = kmem_cache_create("kvm_exit_keys", sizeof(struct kvm_exit_keys), 0,
+				       SLAB_ACCOUNT, NULL);
+	if (!row_cache || !keys_cache || kvm_exit_stats_sysfs_init())
 		pr_warn("not enough memory for VM-Exit statistics\n");
 	kvm_exit_stats_debugfs_init();
 
@@ -878,11 +1610,15 @@ void kvm_exit_stats_exit(void)
 	kvm_exit_stats_switch(false);
 	mutex_unlock(&kvm_exit_stats_lock);
 
+	cancel_delayed_work_sync(&turn_work);
 	cancel_work_sync(&summary_work);
 	clear_bit(0, &summary_busy);
 
 	kvm_exit_stats_reset();
+	kvm_exit_late_free();
 	kvm_exit_stats_isa.nr_rows = 0;
+	kmem_cache_destroy(keys_cache);
+	keys_cache = NULL;
 	kmem_cache_destroy(row_cache);
 	row_cache = NULL;
 }

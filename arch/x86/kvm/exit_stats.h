@@ -9,10 +9,14 @@
 #define ARCH_X86_KVM_EXIT_STATS_H
 
 #include <linux/jump_label.h>
+#include <linux/kref.h>
 #include <linux/kvm_host.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 
 #include <asm/tsc.h>
+
+#include "x86.h"
 
 /* Bucket 0 holds 0 cycles, bucket n [2^(n-1), 2^n), the last all from 2^30. */
 #define EXIT_STATS_HIST_BUCKETS		32
@@ -20,12 +24,90 @@
 /* Ends every list of reasons: the row of all codes that the list lacks. */
 #define EXIT_STATS_UNKNOWN		{ 0, "UNKNOWN" }
 
+/* What the exits of a reason were for, i.e. what a key of it is */
+enum kvm_exit_key_kind {
+	EXIT_KEY_NONE,
+	/* The MSR */
+	EXIT_KEY_MSR,
+	/* The port, and the bytes from bit 16 on */
+	EXIT_KEY_PORT,
+	/* See kvm_exit_stats_leaf() */
+	EXIT_KEY_CPUID,
+	/* RAX */
+	EXIT_KEY_HYPERCALL,
+	/* The register */
+	EXIT_KEY_CR,
+	EXIT_KEY_DR,
+	/* The offset of the register */
+	EXIT_KEY_APIC,
+	EXIT_KEY_VECTOR,
+	/* The guest's frame, i.e. MMIO, or with EXIT_KEY_MEMSLOT the memslot that has it */
+	EXIT_KEY_MEMORY,
+	/* The frame, as long as nobody has looked for its memslot.  No row has that. */
+	EXIT_KEY_FRAME,
+};
+
+/* How it was accessed, if there are several ways, and that is known */
+#define EXIT_KEY_WRITE			BIT_ULL(63)
+#define EXIT_KEY_FETCH			BIT_ULL(62)
+#define EXIT_KEY_READ			BIT_ULL(61)
+#define EXIT_KEY_MEMSLOT		BIT_ULL(60)
+#define EXIT_KEY_VALUE			(BIT_ULL(60) - 1)
+
+/* The key of an exit that has none */
+#define EXIT_KEY_UNKNOWN		U64_MAX
+
+/* The most frequent keys of a reason */
+struct kvm_exit_keys {
+	struct kvm_exit_top top[KVM_EXIT_STATS_TOP];
+	enum kvm_exit_key_kind kind;
+	/* No count is less, and none before the next place is as little. */
+	unsigned int next;
+	u64 least;
+};
+
+/* A single exit, the worst of a reason: it took as long as it says there. */
+struct kvm_exit_worst {
+	/* T0, on CLOCK_BOOTTIME */
+	u64 boot_ns;
+	u64 rip;
+	u64 key;
+	/* The number of the VM, 0 if it is not known */
+	u32 vm;
+	u16 vcpu;
+	u16 cpu;
+	/* The parts of it, in percent */
+	u8 parts[EXIT_STATS_NR_PARTS];
+	bool has_rip;
+	/* What the key is, EXIT_KEY_NONE if it is not known */
+	u8 key_kind;
+};
+
 /* Times of one kind, in TSC cycles.  The histogram has how many there are. */
 struct kvm_exit_times {
 	u64 sum;
 	u64 min;
+	/* Of the window of time that goes on: whatever is longer is worth a closer look. */
+	u64 late;
 	u64 max;
+	struct kvm_exit_worst worst;
 	u64 hist[EXIT_STATS_HIST_BUCKETS];
+};
+
+/* User reasons that a row keeps apart */
+#define EXIT_STATS_USER_REASONS		4
+/* The user reason of a KVM_RUN that failed, in place of a KVM_EXIT_* */
+#define EXIT_STATS_USER_ERROR		254
+
+/* What KVM_RUN returned with after the exits of a reason */
+struct kvm_exit_user {
+	/* Plus 1: those that came first, 0 if fewer did */
+	u8 reasons[EXIT_STATS_USER_REASONS];
+	/* How often, and the time in user space that followed; last, of all others */
+	struct {
+		u64 count;
+		u64 cycles;
+	} slots[EXIT_STATS_USER_REASONS + 1];
 };
 
 /* The numbers of one exit reason: a row of a table.  All-zero is empty. */
@@ -36,6 +118,10 @@ struct kvm_exit_stat {
 	struct kvm_exit_times away;
 	/* T0 - the T2 before */
 	u64 guest;
+	/* NULL if none were asked for */
+	struct kvm_exit_keys *keys;
+	/* NULL if it never returned after one of these */
+	struct kvm_exit_user *user;
 	/* What of away.sum went elsewhere; polling is a part of being blocked */
 	u64 parts[EXIT_STATS_NR_PARTS];
 	u64 polled;
@@ -49,21 +135,51 @@ struct kvm_exit_reason {
 	char name[32];
 };
 
+/* Who a VM is, for as long as anybody shows it */
+struct kvm_exit_stats_vm {
+	struct kref ref;
+	/* From 1, never used again */
+	u64 id;
+	u64 created_ns;
+	/* The process that made it, and its cgroup then, empty if not known */
+	pid_t pid;
+	char command[TASK_COMM_LEN];
+	char cgroup[];
+};
+
+/*
+ * Whose exits there are rows of: L2 has its own, for there to be none, and nothing to be
+ * tested, where nobody nests.
+ */
+enum kvm_exit_stats_level {
+	EXIT_STATS_L1,
+	/* Exits of L2 that KVM has handled, and those that it has handed to L1 */
+	EXIT_STATS_L2_HANDLED,
+	EXIT_STATS_L2_REFLECTED,
+	EXIT_STATS_NR_LEVELS,
+};
+
+/* In place of the code of an exit of L2: no vendor has it. */
+#define EXIT_STATS_NESTED		0x7ffffffe
+
 /* What a vendor module provides. */
 struct kvm_exit_stats_isa {
 	const char *name;
 	/* One reason per row, closed by EXIT_STATS_UNKNOWN, which gets its last code */
 	struct kvm_exit_reason *reasons;
-	/* The rows of all vCPUs that are gone, NULL if empty */
+	/* The rows of all vCPUs that are gone, level by level, NULL if empty */
 	struct kvm_exit_stat **gone;
 	unsigned int nr_rows;
 };
 
 #ifdef CONFIG_KVM_EXIT_STATS
 DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_enabled);
+DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_keys);
 
 void kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa);
 void kvm_exit_stats_exit(void);
+void kvm_exit_stats_vm_create(struct kvm *kvm);
+void kvm_exit_stats_vm_destroy(struct kvm *kvm);
 void kvm_exit_stats_vcpu_create(struct kvm_vcpu *vcpu);
 void kvm_exit_stats_vcpu_destroy(struct kvm_vcpu *vcpu);
 void kvm_exit_stats_create_vm_debugfs(struct kvm *kvm);
@@ -72,6 +188,7 @@ void kvm_exit_stats_create_vcpu_debugfs(struct kvm_vcpu *vcpu, struct dentry *di
 bool __kvm_exit_stats_record(struct kvm_vcpu *vcpu);
 void __kvm_exit_stats_begin(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part);
 void __kvm_exit_stats_end(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part);
+void __kvm_exit_stats_begin_user(struct kvm_vcpu *vcpu, int run_result);
 
 /* T2: the last thing before the world switch */
 static __always_inline void kvm_exit_stats_stamp_entry(struct kvm_vcpu *vcpu)
@@ -95,12 +212,51 @@ static __always_inline void kvm_exit_stats_set_code(struct kvm_vcpu *vcpu, u32 c
 	vcpu->arch.exit_stats.code = code;
 }
 
+/* The same, of an exit of L2 */
+static __always_inline void kvm_exit_stats_set_nested(struct kvm_vcpu *vcpu)
+{
+	vcpu->arch.exit_stats.nested_code = vcpu->arch.exit_stats.code;
+	vcpu->arch.exit_stats.code = EXIT_STATS_NESTED;
+}
+
+/* What the exit was for, while keys are wanted: each exit says it, if only that of none */
+static __always_inline void kvm_exit_stats_set_key(struct kvm_vcpu *vcpu,
+						   enum kvm_exit_key_kind kind, u64 key)
+{
+	vcpu->arch.exit_stats.key = key;
+	vcpu->arch.exit_stats.key_kind = kind;
+}
+
 /* KVM handles an exit with that code without having tried to enter the guest. */
 static __always_inline void kvm_exit_stats_no_entry(struct kvm_vcpu *vcpu, u32 code)
 {
 	kvm_exit_stats_stamp_exit(vcpu);
 	vcpu->arch.exit_stats.entry_tsc = vcpu->arch.exit_stats.exit_tsc;
 	kvm_exit_stats_set_code(vcpu, code);
+	kvm_exit_stats_set_key(vcpu, EXIT_KEY_NONE, EXIT_KEY_UNKNOWN);
+	if (is_guest_mode(vcpu))
+		kvm_exit_stats_set_nested(vcpu);
+}
+
+static __always_inline bool kvm_exit_stats_wants_key(void)
+{
+	return static_branch_unlikely(&kvm_exit_stats_keys);
+}
+
+/* Leaves that have subleaves, modulo 64, basic and extended ones: of others, ECX is anything. */
+#define EXIT_KEY_SUBLEAVES	(BIT_ULL(0x4) | BIT_ULL(0x7) | BIT_ULL(0xb) | BIT_ULL(0xd) |	\
+				 BIT_ULL(0xf) | BIT_ULL(0x10) | BIT_ULL(0x12) | BIT_ULL(0x14) |	\
+				 BIT_ULL(0x17) | BIT_ULL(0x18) | BIT_ULL(0x1d) | BIT_ULL(0x1e) |\
+				 BIT_ULL(0x1f) | BIT_ULL(0x20) | BIT_ULL(0x23) | BIT_ULL(0x24) |\
+				 BIT_ULL(0x26))
+
+/* The leaf in the upper half of the key, and the subleaf, if there can be one */
+static __always_inline u64 kvm_exit_stats_leaf(struct kvm_vcpu *vcpu)
+{
+	u64 eax = kvm_rax_read(vcpu);
+	u32 ecx = kvm_rcx_read(vcpu);
+
+	return eax << 32 | (BIT_ULL(eax % 64) & EXIT_KEY_SUBLEAVES ? ecx : 0);
 }
 
 static __always_inline u64 kvm_exit_stats_exit_tsc(struct kvm_vcpu *vcpu)
@@ -139,7 +295,14 @@ static __always_inline void kvm_exit_stats_end(struct kvm_vcpu *vcpu,
 		__kvm_exit_stats_end(vcpu, part);
 }
 
-/* For exit_stats_sysfs.c and exit_stats_debugfs.c */
+/* The same for user space, with what KVM_RUN is about to return */
+static __always_inline void kvm_exit_stats_begin_user(struct kvm_vcpu *vcpu, int run_result)
+{
+	if (static_branch_likely(&kvm_exit_stats_enabled))
+		__kvm_exit_stats_begin_user(vcpu, run_result);
+}
+
+/* For exit_stats_sysfs.c, exit_stats_debugfs.c and exit_stats_vm.c */
 extern struct kvm_exit_stats_isa kvm_exit_stats_isa;
 
 /* A number of a row: a file in sysfs, and a column of the tables in debugfs */
@@ -149,15 +312,38 @@ struct kvm_exit_number {
 };
 
 #define EXIT_STATS_NR_NUMBERS		15
-/* Enough for all numbers and both histograms, see kvm_exit_stat_print() */
-#define EXIT_STATS_LINE_SIZE		2048
+/* Enough for all numbers, both histograms and user reasons, see kvm_exit_stat_print() */
+#define EXIT_STATS_LINE_SIZE		2560
+
+/* A copy of a row, and of what it points to */
+struct kvm_exit_row {
+	struct kvm_exit_stat stat;
+	struct kvm_exit_user user;
+	struct kvm_exit_keys keys;
+};
 
 /* One copy of all rows, for all that is shown of it to add up */
 struct kvm_exit_stats_table {
+	/* NULL for the whole system, or if there was no memory for it */
+	struct kvm_exit_stats_vm *vm;
+	unsigned int nr_vcpus;
+	/* Of a vCPU, or -1 */
+	int vcpu_id;
+	/* Of a vCPU */
+	struct kvm_exit_chain chain;
 	struct kvm_exit_stat total;
+	struct kvm_exit_user total_user;
+	struct kvm_exit_preemptor preemptors[KVM_EXIT_STATS_TOP];
 	u64 dropped;
-	struct kvm_exit_stat rows[];
+	/* By reason: all, and, NULL if nobody nests, those of L2, and of these reflected ones */
+	struct kvm_exit_row *rows;
+	struct kvm_exit_row *nested;
+	struct kvm_exit_row *reflected;
 };
+
+/* Enough for kvm_exit_worst_print(), and for kvm_exit_keys_print() */
+#define EXIT_STATS_WORST_SIZE		256
+#define EXIT_STATS_KEYS_SIZE		2048
 
 int kvm_exit_stats_sysfs_init(void);
 void kvm_exit_stats_sysfs_exit(void);
@@ -166,29 +352,75 @@ void kvm_exit_stats_debugfs_exit(void);
 
 u64 kvm_exit_times_count(const struct kvm_exit_times *times);
 void kvm_exit_stat_merge(struct kvm_exit_stat *dst, const struct kvm_exit_stat *src);
+u64 kvm_exit_stat_cost(const struct kvm_exit_stat *stat);
 u64 kvm_exit_stat_tax(const struct kvm_exit_stat *stat, const struct kvm_exit_stat *total);
 void kvm_exit_stat_numbers(const struct kvm_exit_stat *stat,
 			   struct kvm_exit_number numbers[EXIT_STATS_NR_NUMBERS]);
 size_t kvm_exit_stat_print(const struct kvm_exit_stat *stat, char *buf, size_t size);
 
-void kvm_exit_stats_read(unsigned int row, struct kvm_exit_stat *stat);
-struct kvm_exit_stats_table *kvm_exit_stats_read_table(const void *owner);
+void kvm_exit_stats_read(unsigned int row, enum kvm_exit_stats_level from,
+			 struct kvm_exit_row *sum);
+struct kvm_exit_stats_table *kvm_exit_stats_read_table(struct kvm *kvm,
+						       const struct kvm_vcpu *vcpu);
+void kvm_exit_stats_read_gone(struct kvm *kvm, unsigned int row, struct kvm_exit_stat *stat);
+u64 kvm_exit_stats_read_gone_dropped(struct kvm *kvm);
+void kvm_exit_stats_free_table(struct kvm_exit_stats_table *table);
+
+struct kvm_exit_top *kvm_exit_top_get(void *all, size_t size, u64 key);
+void kvm_exit_top_merge(void *dst, const void *src, size_t size);
+size_t kvm_exit_key_print(enum kvm_exit_key_kind kind, u64 key, char *buf, size_t size);
+size_t kvm_exit_keys_print(const struct kvm_exit_stat *stat, const char *prefix, char *buf,
+			   size_t size);
+
+bool kvm_exit_stats_era_is_current(u64 era);
+unsigned int kvm_exit_stats_row_of(const struct kvm_vcpu_exit_stats *stats,
+				   const struct kvm_exit_stat *stat);
+void kvm_exit_worst_add(struct kvm_vcpu *vcpu, struct kvm_exit_stat *stat,
+			struct kvm_exit_times *times, u64 cycles);
+size_t kvm_exit_worst_print(u64 cycles, const struct kvm_exit_worst *worst, char *buf,
+			    size_t size);
+void kvm_exit_late_alloc(unsigned int row);
+void kvm_exit_late_free(void);
+void kvm_exit_late_turn(void);
+u64 kvm_exit_late_read(unsigned int row, bool away, struct kvm_exit_worst *worst);
+void kvm_exit_slow_add(struct kvm_vcpu *vcpu, const struct kvm_exit_stat *stat, bool away,
+		       u64 cycles);
+void kvm_exit_slow_show(struct seq_file *m);
+void kvm_exit_chain_init(struct kvm_exit_chain *chain);
+void kvm_exit_chain_saturate(struct kvm_exit_chain *chain);
+void kvm_exit_chain_mark_nested(struct kvm_exit_chain *chain);
+void kvm_exit_chain_show(struct seq_file *m, const struct kvm_exit_chain *chain);
+void kvm_exit_chain_log(const struct kvm_vcpu *vcpu);
+
+struct kvm_exit_stats_vm *kvm_exit_stats_vm_get(struct kvm *kvm);
+void kvm_exit_stats_vm_put(struct kvm_exit_stats_vm *vm);
+void kvm_exit_stats_show_name(struct seq_file *m, const char *name);
+void kvm_exit_stats_show_gone_vms(struct seq_file *m);
+void kvm_exit_stats_forget_gone_vms(void);
 
 bool kvm_exit_stats_get_enabled(void);
 void kvm_exit_stats_set_enabled(bool enabled);
 unsigned int kvm_exit_stats_get_interval(void);
 void kvm_exit_stats_set_interval(unsigned int interval);
+bool kvm_exit_stats_get_keys(void);
+void kvm_exit_stats_set_keys(bool keys);
+unsigned int kvm_exit_stats_get_slow_us(void);
+void kvm_exit_stats_set_slow_us(unsigned int slow_us);
 void kvm_exit_stats_reset(void);
 int kvm_exit_stats_dump(void);
 
 #if IS_ENABLED(CONFIG_KUNIT)
+void kvm_exit_stat_free(struct kvm_exit_stat *stat);
 bool kvm_exit_stats_record_at(struct kvm_vcpu *vcpu, u64 tsc);
+void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 reason);
 void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part, u64 tsc);
 void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part, u64 tsc);
 #endif
 #else
 static inline void kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa) {}
 static inline void kvm_exit_stats_exit(void) {}
+static inline void kvm_exit_stats_vm_create(struct kvm *kvm) {}
+static inline void kvm_exit_stats_vm_destroy(struct kvm *kvm) {}
 static inline void kvm_exit_stats_vcpu_create(struct kvm_vcpu *vcpu) {}
 static inline void kvm_exit_stats_vcpu_destroy(struct kvm_vcpu *vcpu) {}
 static inline void kvm_exit_stats_create_vm_debugfs(struct kvm *kvm) {}
@@ -197,12 +429,18 @@ static inline void kvm_exit_stats_create_vcpu_debugfs(struct kvm_vcpu *vcpu,
 static __always_inline void kvm_exit_stats_stamp_entry(struct kvm_vcpu *vcpu) {}
 static __always_inline void kvm_exit_stats_stamp_exit(struct kvm_vcpu *vcpu) {}
 static inline void kvm_exit_stats_set_code(struct kvm_vcpu *vcpu, u32 code) {}
+static inline u64 kvm_exit_stats_leaf(struct kvm_vcpu *vcpu) { return 0; }
+static inline void kvm_exit_stats_set_nested(struct kvm_vcpu *vcpu) {}
 static inline void kvm_exit_stats_no_entry(struct kvm_vcpu *vcpu, u32 code) {}
+static inline bool kvm_exit_stats_wants_key(void) { return false; }
+static inline void kvm_exit_stats_set_key(struct kvm_vcpu *vcpu, enum kvm_exit_key_kind kind,
+					  u64 key) {}
 static inline bool kvm_exit_stats_record(struct kvm_vcpu *vcpu) { return true; }
 static inline void kvm_exit_stats_begin(struct kvm_vcpu *vcpu,
 					enum kvm_exit_stats_part part) {}
 static inline void kvm_exit_stats_end(struct kvm_vcpu *vcpu,
 				      enum kvm_exit_stats_part part) {}
+static inline void kvm_exit_stats_begin_user(struct kvm_vcpu *vcpu, int run_result) {}
 
 static __always_inline u64 kvm_exit_stats_exit_tsc(struct kvm_vcpu *vcpu)
 {

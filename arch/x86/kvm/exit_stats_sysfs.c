@@ -34,47 +34,33 @@ static int parse_number(const char *buf, unsigned int min, unsigned int max, uns
 	return *val < min || *val > max ? -EINVAL : 0;
 }
 
-static ssize_t enabled_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%d\n", kvm_exit_stats_get_enabled());
-}
+/* A number from 0 to @_max, which is what it is read as, too */
+#define EXIT_STATS_SETTING_ATTR(_name, _max)				\
+static ssize_t _name##_show(struct kobject *kobj,			\
+			    struct kobj_attribute *attr, char *buf)	\
+{									\
+	return sysfs_emit(buf, "%u\n", kvm_exit_stats_get_##_name());	\
+}									\
+static ssize_t _name##_store(struct kobject *kobj,			\
+			     struct kobj_attribute *attr,		\
+			     const char *buf, size_t count)		\
+{									\
+	unsigned int val;						\
+	int r;								\
+									\
+	r = parse_number(buf, 0, _max, &val);				\
+	if (r)								\
+		return r;						\
+									\
+	kvm_exit_stats_set_##_name(val);				\
+	return count;							\
+}									\
+static struct kobj_attribute _name##_attr = __ATTR_RW(_name)
 
-static ssize_t enabled_store(struct kobject *kobj, struct kobj_attribute *attr,
-			     const char *buf, size_t count)
-{
-	unsigned int on;
-	int r;
-
-	r = parse_number(buf, 0, 1, &on);
-	if (r)
-		return r;
-
-	kvm_exit_stats_set_enabled(on);
-	return count;
-}
-
-static struct kobj_attribute enabled_attr = __ATTR_RW(enabled);
-
-static ssize_t interval_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
-{
-	return sysfs_emit(buf, "%u\n", kvm_exit_stats_get_interval());
-}
-
-static ssize_t interval_store(struct kobject *kobj, struct kobj_attribute *attr,
-			      const char *buf, size_t count)
-{
-	unsigned int interval;
-	int r;
-
-	r = parse_number(buf, 0, UINT_MAX, &interval);
-	if (r)
-		return r;
-
-	kvm_exit_stats_set_interval(interval);
-	return count;
-}
-
-static struct kobj_attribute interval_attr = __ATTR_RW(interval);
+EXIT_STATS_SETTING_ATTR(enabled, 1);
+EXIT_STATS_SETTING_ATTR(interval, UINT_MAX);
+EXIT_STATS_SETTING_ATTR(keys, 1);
+EXIT_STATS_SETTING_ATTR(slow_us, UINT_MAX);
 
 static ssize_t reset_store(struct kobject *kobj, struct kobj_attribute *attr,
 			   const char *buf, size_t count)
@@ -129,10 +115,10 @@ static ssize_t _name##_show(struct kobject *kobj,			\
 	struct kvm_exit_stats_table *table;				\
 	int len = -ENOMEM;						\
 									\
-	table = kvm_exit_stats_read_table(NULL);			\
+	table = kvm_exit_stats_read_table(NULL, NULL);			\
 	if (table)							\
 		len = sysfs_emit(buf, "%llu\n", _number);		\
-	kvfree(table);							\
+	kvm_exit_stats_free_table(table);				\
 	return len;							\
 }									\
 static struct kobj_attribute _name##_attr = __ATTR_RO_MODE(_name, 0400)
@@ -146,6 +132,8 @@ EXIT_STATS_TOTAL_ATTR(dropped, table->dropped);
 static struct attribute *root_attrs[] = {
 	&enabled_attr.attr,
 	&interval_attr.attr,
+	&keys_attr.attr,
+	&slow_us_attr.attr,
 	&reset_attr.attr,
 	&dump_attr.attr,
 	&isa_attr.attr,
@@ -176,6 +164,21 @@ static unsigned int reason_row(struct kobject *dir)
 	return row;
 }
 
+/* To be freed; NULL if there is no memory.  It is too large for the stack. */
+static struct kvm_exit_row *read_level(struct kobject *dir, enum kvm_exit_stats_level from)
+{
+	struct kvm_exit_row *row = kmalloc(sizeof(*row), GFP_KERNEL);
+
+	if (row)
+		kvm_exit_stats_read(reason_row(dir), from, row);
+	return row;
+}
+
+static struct kvm_exit_row *read_reason(struct kobject *dir)
+{
+	return read_level(dir, EXIT_STATS_L1);
+}
+
 static ssize_t reason_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	/* vCPUs write that of UNKNOWN. */
@@ -185,47 +188,112 @@ static ssize_t reason_show(struct kobject *kobj, struct kobj_attribute *attr, ch
 
 static struct kobj_attribute reason_attr = __ATTR_RO_MODE(reason, 0400);
 
+static ssize_t stat_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf);
+
+static struct kobj_attribute stat_attr = __ATTR(stat, 0400, stat_show, NULL);
+static struct kobj_attribute nested_attr = __ATTR(nested, 0400, stat_show, NULL);
+static struct kobj_attribute reflected_attr = __ATTR(reflected, 0400, stat_show, NULL);
+
 static ssize_t stat_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	struct kvm_exit_stat stat;
+	enum kvm_exit_stats_level from = EXIT_STATS_L1;
+	struct kvm_exit_row *row;
+	ssize_t len;
 
-	kvm_exit_stats_read(reason_row(kobj), &stat);
-	return kvm_exit_stat_print(&stat, buf, PAGE_SIZE);
-}
+	if (attr == &nested_attr)
+		from = EXIT_STATS_L2_HANDLED;
+	else if (attr == &reflected_attr)
+		from = EXIT_STATS_L2_REFLECTED;
 
-static struct kobj_attribute stat_attr = __ATTR_RO_MODE(stat, 0400);
-
-#define EXIT_STATS_HIST_ATTR(_times)					\
-static ssize_t _times##_hist_show(struct kobject *kobj,			\
-				  struct kobj_attribute *attr, char *buf)	\
-{									\
-	struct kvm_exit_stat stat;					\
-									\
-	kvm_exit_stats_read(reason_row(kobj), &stat);			\
-	return emit_hist(buf, stat._times.hist);			\
-}									\
-static struct kobj_attribute _times##_hist_attr = __ATTR_RO_MODE(_times##_hist, 0400)
-
-static ssize_t emit_hist(char *buf, const u64 *hist)
-{
-	unsigned int i;
-	int len = 0;
-
-	for (i = 0; i < EXIT_STATS_HIST_BUCKETS; i++)
-		len += sysfs_emit_at(buf, len, "%s%llu", i ? " " : "", hist[i]);
-	len += sysfs_emit_at(buf, len, "\n");
+	row = read_level(kobj, from);
+	len = row ? kvm_exit_stat_print(&row->stat, buf, PAGE_SIZE) : -ENOMEM;
+	kfree(row);
 
 	return len;
 }
 
-EXIT_STATS_HIST_ATTR(cycles);
-EXIT_STATS_HIST_ATTR(away);
+static ssize_t hist_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf);
+
+static struct kobj_attribute cycles_hist_attr = __ATTR(cycles_hist, 0400, hist_show, NULL);
+static struct kobj_attribute away_hist_attr = __ATTR(away_hist, 0400, hist_show, NULL);
+
+static ssize_t hist_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct kvm_exit_row *row = read_reason(kobj);
+	const u64 *hist;
+	unsigned int i;
+	int len = 0;
+
+	if (!row)
+		return -ENOMEM;
+
+	hist = attr == &cycles_hist_attr ? row->stat.cycles.hist : row->stat.away.hist;
+	for (i = 0; i < EXIT_STATS_HIST_BUCKETS; i++)
+		len += sysfs_emit_at(buf, len, "%s%llu", i ? " " : "", hist[i]);
+	len += sysfs_emit_at(buf, len, "\n");
+	kfree(row);
+
+	return len;
+}
+
+static ssize_t reason_keys_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct kvm_exit_row *row = read_reason(kobj);
+	ssize_t len = row ? kvm_exit_keys_print(&row->stat, "", buf, PAGE_SIZE) : -ENOMEM;
+
+	kfree(row);
+	return len;
+}
+
+static struct kobj_attribute reason_keys_attr = __ATTR(keys, 0400, reason_keys_show, NULL);
+
+static ssize_t worst_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf);
+
+static struct kobj_attribute cycles_worst_attr = __ATTR(cycles_worst, 0400, worst_show, NULL);
+static struct kobj_attribute away_worst_attr = __ATTR(away_worst, 0400, worst_show, NULL);
+
+static ssize_t worst_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct kvm_exit_row *row = read_reason(kobj);
+	const struct kvm_exit_times *times;
+	ssize_t len;
+
+	if (!row)
+		return -ENOMEM;
+
+	times = attr == &cycles_worst_attr ? &row->stat.cycles : &row->stat.away;
+	len = kvm_exit_worst_print(times->max, &times->worst, buf, PAGE_SIZE);
+	kfree(row);
+
+	return len;
+}
+
+static ssize_t late_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf);
+
+static struct kobj_attribute cycles_late_attr = __ATTR(cycles_late, 0400, late_show, NULL);
+static struct kobj_attribute away_late_attr = __ATTR(away_late, 0400, late_show, NULL);
+
+static ssize_t late_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
+{
+	struct kvm_exit_worst worst = {};
+	u64 cycles;
+
+	cycles = kvm_exit_late_read(reason_row(kobj), attr == &away_late_attr, &worst);
+	return kvm_exit_worst_print(cycles, &worst, buf, PAGE_SIZE);
+}
 
 static struct attribute *reason_attrs[] = {
 	&reason_attr.attr,
 	&stat_attr.attr,
+	&nested_attr.attr,
+	&reflected_attr.attr,
 	&cycles_hist_attr.attr,
 	&away_hist_attr.attr,
+	&reason_keys_attr.attr,
+	&cycles_worst_attr.attr,
+	&away_worst_attr.attr,
+	&cycles_late_attr.attr,
+	&away_late_attr.attr,
 	NULL,
 };
 
@@ -239,10 +307,13 @@ static struct attribute *number_attr_list[EXIT_STATS_NR_NUMBERS + 1];
 static ssize_t number_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	struct kvm_exit_number numbers[EXIT_STATS_NR_NUMBERS];
-	struct kvm_exit_stat stat;
+	struct kvm_exit_row *row = read_reason(kobj);
 
-	kvm_exit_stats_read(reason_row(kobj), &stat);
-	kvm_exit_stat_numbers(&stat, numbers);
+	if (!row)
+		return -ENOMEM;
+
+	kvm_exit_stat_numbers(&row->stat, numbers);
+	kfree(row);
 	return sysfs_emit(buf, "%llu\n", numbers[attr - number_attrs].value);
 }
 
@@ -325,8 +396,11 @@ void kvm_exit_stats_sysfs_exit(void)
 {
 	unsigned int row;
 
+	/* A reader looks for its own among all: let the last one out before any goes. */
 	for (row = 0; reason_dirs && row < kvm_exit_stats_isa.nr_rows; row++)
-		remove_dir(&reason_dirs[row]);
+		kobject_del(reason_dirs[row]);
+	for (row = 0; reason_dirs && row < kvm_exit_stats_isa.nr_rows; row++)
+		kobject_put(reason_dirs[row]);
 
 	remove_dir(&reasons_dir);
 	remove_dir(&root_dir);

@@ -37,9 +37,13 @@
 #define CONFIG_KVM_EXIT_STATS		1
 #define CONFIG_KVM_EXIT_STATS_INTERVAL	500
 
+/* Of that header, only what is below */
+#define ARCH_X86_KVM_X86_H
+
 #define U32_MAX				UINT32_MAX
 #define U64_MAX				UINT64_MAX
 #define NSEC_PER_MSEC			1000000L
+#define USEC_PER_MSEC			1000L
 #define HZ				250
 
 #define swap(a, b)	\
@@ -222,6 +226,10 @@ struct work_struct {
 #define cancel_work(work)		((void)(work), true)
 #define cancel_work_sync(work)		((void)(work))
 
+#define DECLARE_DEFERRABLE_WORK(name, func)	struct work_struct name = { func }
+#define schedule_delayed_work(work, delay)	((void)(work))
+#define cancel_delayed_work_sync(work)		((void)(work))
+
 struct ratelimit_state {
 	int interval;
 };
@@ -249,6 +257,12 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 #define SLAB_HWCACHE_ALIGN		0
 #define kmem_cache_zalloc(cache, flags)	silicon_alloc((cache)->size)
 #define kmem_cache_destroy(cache)	((void)(cache))
+#undef kcalloc
+#define kcalloc(n, size, flags)		calloc(n, size)
+#undef kzalloc
+#define kzalloc(size, flags)		calloc(1, size)
+#define array3_size(a, b, c)		((a) * (b) * (c))
+#define size_add(a, b)			((a) + (b))
 #define kvzalloc(size, flags)		calloc(1, size)
 #define kvfree(pointer)			free(pointer)
 
@@ -257,6 +271,32 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 
 struct dentry;
 struct kvm;
+struct kvm_exit_stats_vm;
+struct seq_file;
+
+struct kref {
+	int count;
+};
+
+#define TASK_COMM_LEN			16
+
+struct task_struct {
+	pid_t tgid;
+	char comm[TASK_COMM_LEN];
+};
+
+#define task_tgid_nr(task)		((task)->tgid)
+#define sort(base, nr, size, cmp, swap)	qsort(base, nr, size, cmp)
+
+#define KVM_EXIT_INTR			10
+#define KVM_EXIT_INTERNAL_ERROR		17
+
+/* Nobody reads VMs that go. */
+#define kvm_for_each_vcpu(i, vcpu, kvm)	for ((i) = 0, (vcpu) = NULL; (vcpu); (i)++)
+
+struct kvm_run {
+	u32 exit_reason;
+};
 
 /* Pieces of the kernel's source, cut out by silicon.sh */
 #define ASM_INPUT_RM			"rm"
@@ -264,6 +304,8 @@ struct kvm;
 
 struct kvm_vcpu {
 	struct kvm *kvm;
+	struct kvm_run *run;
+	int vcpu_id;
 	struct {
 		struct {
 			u64 halt_poll_success_ns;
@@ -276,5 +318,18 @@ struct kvm_vcpu {
 		struct kvm_vcpu_exit_stats exit_stats;
 	} arch;
 };
+
+/* Nobody nests, or asks for what an exit was for. */
+struct kvm_memory_slot {
+	short id;
+};
+
+#define VCPU_REG_RIP			0
+#define kvm_register_is_available(vcpu, reg)	false
+#define kvm_rip_read(vcpu)		0
+#define kvm_rax_read(vcpu)		0
+#define kvm_rcx_read(vcpu)		0
+#define is_guest_mode(vcpu)		false
+#define kvm_vcpu_gfn_to_memslot(vcpu, gfn)	((struct kvm_memory_slot *)NULL)
 
 #endif /* SHIM_KERNEL_H */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include <linux/build_bug.h>
 #include <linux/kernel.h>
@@ -20,6 +21,17 @@ enum status make_style(struct style *style, bool human, bool time,
 	return STATUS_OK;
 }
 
+void format_time(char text[TIME_LEN], double time)
+{
+	time_t seconds = (time_t)time;
+	struct tm tm = {};
+
+	gmtime_r(&seconds, &tm);
+	snprintf(text, TIME_LEN, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+		 tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		 (int)((time - (double)seconds) * 1000));
+}
+
 void format_value(char text[VALUE_LEN], enum kind kind, const struct value *value,
 		  const struct style *style)
 {
@@ -32,6 +44,7 @@ void format_value(char text[VALUE_LEN], enum kind kind, const struct value *valu
 		snprintf(text, VALUE_LEN, "%s", value->text);
 		break;
 	case KIND_COUNT:
+	case KIND_ID:
 		snprintf(text, VALUE_LEN, "%llu", (unsigned long long)value->n);
 		break;
 	case KIND_CYCLES:
@@ -79,14 +92,20 @@ static struct value get_name(const struct column *column, const struct snapshot 
 	return (struct value){ .known = true, .text = reason->name };
 }
 
-static struct value get_number(const struct column *column, const struct snapshot *snapshot,
-			       const struct reason *reason)
+static struct value get_code(const struct column *column, const struct snapshot *snapshot,
+			     const struct reason *reason)
+{
+	return (struct value){ .known = reason->coded, .n = reason->code };
+}
+
+struct value get_number(const struct column *column, const struct snapshot *snapshot,
+			const struct reason *reason)
 {
 	return number(*number_at(reason, column->offset));
 }
 
-static struct value get_rate(const struct column *column, const struct snapshot *snapshot,
-			     const struct reason *reason)
+struct value get_rate(const struct column *column, const struct snapshot *snapshot,
+		      const struct reason *reason)
 {
 	return ratio((double)reason->count, snapshot->seconds, 1);
 }
@@ -122,8 +141,8 @@ static struct value get_quantile(const struct column *column, const struct snaps
 			   snapshot->interval);
 }
 
-static struct value get_tax(const struct column *column, const struct snapshot *snapshot,
-			    const struct reason *reason)
+struct value get_tax(const struct column *column, const struct snapshot *snapshot,
+		     const struct reason *reason)
 {
 	return ratio((double)*number_at(reason, column->offset), snapshot_life(snapshot), 100);
 }
@@ -132,6 +151,7 @@ static struct value get_tax(const struct column *column, const struct snapshot *
 
 static const struct column all_columns[] = {
 	{ "REASON", "hardware exit reason", KIND_TEXT, ALWAYS, get_name },
+	{ "CODE", "its number in the hardware", KIND_ID, ALWAYS, get_code },
 	{ "COUNT", "exits", KIND_COUNT, ALWAYS, get_number, OF(count) },
 	{ "RATE", "exits per second", KIND_RATE, INTERVAL, get_rate },
 	{ "SHARE", "percent of the handling time of all reasons", KIND_PERCENT, ALWAYS, get_share },
@@ -179,8 +199,10 @@ static const struct column all_columns[] = {
 
 static_assert(ARRAY_SIZE(all_columns) < MAX_SELECTED, "all columns can be selected");
 
+const struct columns reason_columns = { all_columns, ARRAY_SIZE(all_columns), "reasons" };
+
 /* In Turkish, say, i is no lower-case I. */
-static bool is_name(const char *name, const char *text)
+bool is_name(const char *name, const char *text)
 {
 	static locale_t c;
 
@@ -189,10 +211,27 @@ static bool is_name(const char *name, const char *text)
 	return c && !strcasecmp_l(name, text, c);
 }
 
-static enum status find_column(const struct column **column, const char *name, bool interval)
+/* One at a time is looked at. */
+static struct value get_timestamp(const struct column *column, const struct snapshot *snapshot,
+				  const struct reason *reason)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(all_columns); i++) {
-		*column = &all_columns[i];
+	static char text[TIME_LEN];
+
+	format_time(text, snapshot->time);
+	return (struct value){ .known = true, .text = text };
+}
+
+/* All tables have it. */
+static const struct column timestamp = {
+	"TIMESTAMP", "when the numbers were read, in UTC as in ISO 8601", KIND_TEXT, ALWAYS,
+	get_timestamp
+};
+
+static enum status find_column(const struct column **column, const struct columns *of,
+			       const char *name, bool interval)
+{
+	for (size_t i = 0; i <= of->nr; i++) {
+		*column = i < of->nr ? &of->columns[i] : &timestamp;
 		if (!is_name((*column)->name, name))
 			continue;
 		if ((*column)->when == INTERVAL && !interval)
@@ -206,20 +245,20 @@ static enum status find_column(const struct column **column, const char *name, b
 	return fail(STATUS_USAGE, "there is no column '%s', see --help", name);
 }
 
-enum status select_columns(struct selection *selection, const char *list, const char *sort,
-			   bool interval)
+enum status select_columns(struct selection *selection, const struct columns *of,
+			   const char *list, const char *sort, bool interval)
 {
 	char *names = strdup(list), *rest = names, *name;
 	enum status status = STATUS_OK;
 
-	memset(selection, 0, sizeof(*selection));
+	*selection = (struct selection){ .of = of };
 	if (!names)
 		return fail(STATUS_SYSTEM, "out of memory");
 
 	while (!status && (name = strsep(&rest, ","))) {
 		const struct column *column;
 
-		status = find_column(&column, name, interval);
+		status = find_column(&column, of, name, interval);
 		for (size_t i = 0; !status && i < selection->nr; i++) {
 			if (selection->columns[i] == column)
 				status = fail(STATUS_USAGE, "column %s is named twice",
@@ -229,52 +268,77 @@ enum status select_columns(struct selection *selection, const char *list, const 
 		selection->nr += !status;
 	}
 	free(names);
-	return status ?: find_column(&selection->sort, sort, interval);
+	return status ?: find_column(&selection->sort, of, sort, interval);
 }
 
-struct order {
-	const struct selection *selection;
-	const struct snapshot *snapshot;
-};
-
-/* Names ascend, numbers descend, what is not known comes last.  Names break ties. */
-static int compare_reasons(const void *first, const void *second, void *data)
+bool selects(const struct selection *selection, const char *name)
 {
-	const struct reason *a = *(const struct reason **)first;
-	const struct reason *b = *(const struct reason **)second;
-	const struct order *order = data;
-	const struct column *column = order->selection->sort;
-	struct value x = column->get(column, order->snapshot, a);
-	struct value y = column->get(column, order->snapshot, b);
+	for (size_t i = 0; i < selection->nr; i++) {
+		if (is_name(selection->columns[i]->name, name))
+			return true;
+	}
+	return is_name(selection->sort->name, name);
+}
+
+void select_time(struct selection *selection)
+{
+	for (size_t i = 0; i < selection->nr; i++) {
+		if (selection->columns[i] == &timestamp)
+			return;
+	}
+	memmove(&selection->columns[1], selection->columns,
+		selection->nr * sizeof(*selection->columns));
+	selection->columns[0] = &timestamp;
+	selection->nr++;
+}
+
+/*
+ * Names ascend, numbers descend, what is not known comes last.  Names break ties, and
+ * the order of snapshots, of which the totals have no names.
+ */
+static int compare_rows(const void *first, const void *second, void *data)
+{
+	const struct row *a = first, *b = second;
+	const struct selection *selection = data;
+	const struct column *column = selection->sort;
+	struct value x = column->get(column, a->snapshot, a->reason);
+	struct value y = column->get(column, b->snapshot, b->reason);
 	int result;
 
 	if (x.known != y.known)
 		return y.known - x.known;
 	if (column->kind == KIND_TEXT)
-		result = strcmp(x.text, y.text);
+		result = x.known ? strcmp(x.text, y.text) : 0;
+	else if (column->kind == KIND_ID)
+		result = (x.n > y.n) - (x.n < y.n);
 	else
 		result = ((y.n > x.n) - (y.n < x.n)) ?: (y.d > x.d) - (y.d < x.d);
-	if (order->selection->reverse)
+	if (selection->reverse)
 		result = -result;
-	return result ?: strcmp(a->name, b->name);
+	return result ?: strcmp(a->reason->name, b->reason->name) ?:
+	       (a->snapshot > b->snapshot) - (a->snapshot < b->snapshot);
 }
 
-const struct reason **sort_reasons(const struct selection *selection,
-				   const struct snapshot *snapshot, size_t *nr)
+void sort_rows(const struct selection *selection, struct row *rows, size_t nr)
 {
-	const struct reason **reasons = calloc(snapshot->nr_reasons + 1, sizeof(*reasons));
-	struct order order = { selection, snapshot };
+	qsort_r(rows, nr, sizeof(*rows), compare_rows, (void *)selection);
+}
 
-	if (!reasons)
+struct row *sort_reasons(const struct selection *selection, const struct snapshot *snapshot,
+			 size_t *nr)
+{
+	struct row *rows = calloc(snapshot->nr_reasons + 1, sizeof(*rows));
+
+	if (!rows)
 		return NULL;
 
 	*nr = 0;
 	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
 		if (reason_occurred(&snapshot->reasons[i]))
-			reasons[(*nr)++] = &snapshot->reasons[i];
+			rows[(*nr)++] = (struct row){ snapshot, &snapshot->reasons[i] };
 	}
-	qsort_r(reasons, *nr, sizeof(*reasons), compare_reasons, &order);
-	return reasons;
+	sort_rows(selection, rows, *nr);
+	return rows;
 }
 
 void format_title(char *text, size_t size, const struct snapshot *snapshot,
@@ -308,7 +372,7 @@ void format_title(char *text, size_t size, const struct snapshot *snapshot,
 			 100 * (double)total->preempted / life);
 }
 
-void print_columns(void)
+void print_columns(const struct columns *of, const char *title)
 {
 	static const char * const when[] = {
 		[ALWAYS] = "",
@@ -316,8 +380,9 @@ void print_columns(void)
 		[INTERVAL] = ", of an interval",
 	};
 
-	printf("Columns:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(all_columns); i++)
-		printf("  %-12s%s%s\n", all_columns[i].name, all_columns[i].help,
-		       when[all_columns[i].when]);
+	printf("%s:\n", title);
+	for (size_t i = 0; i < of->nr; i++)
+		printf("  %-12s%s%s\n", of->columns[i].name, of->columns[i].help,
+		       when[of->columns[i].when]);
+	printf("  %-12s%s\n", timestamp.name, timestamp.help);
 }

@@ -8,6 +8,8 @@
 enum kind {
 	KIND_TEXT,
 	KIND_COUNT,
+	/* A number that names something, e.g. a process; the smallest comes first */
+	KIND_ID,
 	KIND_CYCLES,
 	KIND_PERCENT,
 	KIND_RATE,
@@ -34,6 +36,10 @@ enum status make_style(struct style *style, bool human, bool time,
 
 #define VALUE_LEN	64
 
+/* A time in seconds since 1970, in UTC as in ISO 8601 */
+#define TIME_LEN	64
+void format_time(char text[TIME_LEN], double time);
+
 /* @text is empty if the value is not known. */
 void format_value(char text[VALUE_LEN], enum kind kind, const struct value *value,
 		  const struct style *style);
@@ -59,33 +65,76 @@ struct column {
 	/* For get(): of a number or of times in struct reason */
 	size_t offset;
 	double quantile;
+	/* Lines that belong to another one are drawn below that as a tree. */
+	bool tree;
 };
 
-#define MAX_SELECTED	32
+/* For get() of columns of other tables */
+struct value get_number(const struct column *column, const struct snapshot *snapshot,
+			const struct reason *reason);
+struct value get_rate(const struct column *column, const struct snapshot *snapshot,
+		      const struct reason *reason);
+struct value get_tax(const struct column *column, const struct snapshot *snapshot,
+		     const struct reason *reason);
+
+/* All columns of a table */
+struct columns {
+	const struct column *columns;
+	size_t nr;
+	/* What JSON calls its lines */
+	const char *lines;
+};
+
+/* Those of the table of exit reasons */
+extern const struct columns reason_columns;
+
+/*
+ * A line: a reason of a snapshot or, if snapshots are lines, the total of one.  With
+ * @below, it belongs to the last one without.
+ */
+struct row {
+	const struct snapshot *snapshot;
+	const struct reason *reason;
+	bool below;
+};
+
+#define MAX_SELECTED	48
 
 /* The columns that are shown, and the one of them or not that is sorted by */
 struct selection {
+	const struct columns *of;
 	const struct column *columns[MAX_SELECTED];
 	size_t nr;
 	const struct column *sort;
 	bool reverse;
 };
 
+/* Whether these are the same in any case of letters */
+bool is_name(const char *name, const char *text);
+
 /*
  * Make a selection of the names in @list, separated by commas, and sort by @sort,
  * for snapshots of intervals or not.
  */
-enum status select_columns(struct selection *selection, const char *list, const char *sort,
-			   bool interval);
+enum status select_columns(struct selection *selection, const struct columns *of,
+			   const char *list, const char *sort, bool interval);
+
+/* Whether there is that column, or it is sorted by */
+bool selects(const struct selection *selection, const char *name);
+
+/* Put the time in front, unless it is among the columns. */
+void select_time(struct selection *selection);
+
+void sort_rows(const struct selection *selection, struct row *rows, size_t nr);
 
 /* The reasons that occurred, in order.  NULL if memory is short. */
-const struct reason **sort_reasons(const struct selection *selection,
-				   const struct snapshot *snapshot, size_t *nr);
+struct row *sort_reasons(const struct selection *selection, const struct snapshot *snapshot,
+			 size_t *nr);
 
 /* A line for people that says what a table is about */
 void format_title(char *text, size_t size, const struct snapshot *snapshot,
 		  const struct style *style);
 
-void print_columns(void);
+void print_columns(const struct columns *of, const char *title);
 
 #endif /* KVM_EXIT_STAT_COLUMN_H */

@@ -27,9 +27,14 @@ const char *last_error(void)
 	return message;
 }
 
+void forget_error(void)
+{
+	*message = '\0';
+}
+
 void print_error(void)
 {
 	if (*message)
 		fprintf(stderr, "kvm_exit_stat: %s\n", message);
-	*message = '\0';
+	forget_error();
 }

@@ -25,6 +25,9 @@ enum status fail(enum status status, const char *format, ...) __printf(2, 3);
 
 const char *last_error(void);
 
+/* What failed does not matter. */
+void forget_error(void);
+
 /* Show the message, unless it was shown before. */
 void print_error(void);
 

@@ -15,15 +15,26 @@
 
 #include <linux/kernel.h>
 
+#include "clock.h"
 #include "diff.h"
+#include "explain.h"
 #include "hist.h"
+#include "list.h"
+#include "log.h"
 #include "openmetrics.h"
 #include "output.h"
 #include "plot.h"
+#include "reason.h"
 #include "record.h"
 #include "sampler.h"
 #include "table.h"
 #include "top.h"
+#include "vm_column.h"
+
+/* The Makefile knows it. */
+#ifndef TOOL_VERSION
+#define TOOL_VERSION	"unknown"
+#endif
 
 /* What the program is asked to do, one bit each */
 enum mode {
@@ -34,9 +45,55 @@ enum mode {
 	RECORD	= 1 << 4,
 	DIFF	= 1 << 5,
 	PLOT	= 1 << 6,
+	VMS	= 1 << 7,
+	VCPUS	= 1 << 8,
+	DEAD	= 1 << 9,
+	USER	= 1 << 10,
+	PREEMPTORS = 1 << 11,
+	KEYS	= 1 << 12,
+	WORST	= 1 << 13,
+	SLOW	= 1 << 14,
+	NESTED	= 1 << 15,
+	CHAIN	= 1 << 16,
 };
 
-#define LIVE	(SHOW | TOP | HIST | METRICS | RECORD)
+/* Tables of the running system, and those of them that can be of a VM */
+#define TABLES	(SHOW | VMS | VCPUS | DEAD | USER | PREEMPTORS | KEYS | WORST | SLOW |	\
+		 NESTED | CHAIN)
+#define OF_VM	(SHOW | TOP | HIST | RECORD | VCPUS | USER | PREEMPTORS | KEYS | WORST |	\
+		 NESTED | CHAIN)
+
+/* Those that can be of one exit reason, an operand */
+#define OF_REASON	(KEYS | WORST | SLOW | NESTED)
+
+/* What can be done again and again */
+#define INTERVALS	(SHOW | HIST | RECORD | VMS | VCPUS | USER | NESTED)
+
+/* The same in tables */
+#define LOGS	(TABLES & INTERVALS)
+
+#define LIVE	(TABLES | TOP | HIST | METRICS | RECORD)
+
+/* Tables that are made of a snapshot, apart from that of exit reasons */
+static const struct {
+	const char *name;
+	const struct list *list;
+	enum mode mode;
+	/* What it needs of a snapshot */
+	int extras;
+} lists[] = {
+	{ "--user", &user_list, USER },
+	{ "--preempted-by", &preemptor_list, PREEMPTORS },
+	{ "--keys", &key_list, KEYS, EXTRA_KEYS },
+	{ "--worst", &worst_list, WORST, EXTRA_WORST },
+	{ "--slow", &slow_list, SLOW, EXTRA_SLOW },
+	{ "--nested", &nested_list, NESTED, EXTRA_NESTED },
+	{ "--chain", &chain_list, CHAIN, EXTRA_CHAIN },
+};
+
+/* By default, of VMs: 400 VMs have all they can have */
+#define MAX_SERIES	10000
+#define NO_LIMIT	UINT64_MAX
 
 struct options {
 	enum mode mode;
@@ -46,11 +103,17 @@ struct options {
 	const char *sort;
 	bool time;
 	enum format format;
+	const char *log;
 	bool tax;
+	bool vms;
 	const char *reason;
 	const char *metrics_file;
-	double fail_above;
+	bool per_vm;
+	bool explain;
+	unsigned long long max_series;
+	struct gates gates;
 	bool help;
+	bool version;
 	struct source source;
 	char **operands;
 	size_t nr_operands;
@@ -67,6 +130,21 @@ enum {
 	OPTION_VCPU,
 	OPTION_SYSROOT,
 	OPTION_FAIL_ABOVE,
+	OPTION_MIN_COUNT,
+	OPTION_PER_VM,
+	OPTION_MAX_SERIES,
+	OPTION_VMS,
+	OPTION_PER_VCPU,
+	OPTION_DEAD,
+	OPTION_USER,
+	OPTION_PREEMPTED_BY,
+	OPTION_LOG,
+	OPTION_KEYS,
+	OPTION_WORST,
+	OPTION_SLOW,
+	OPTION_NESTED,
+	OPTION_CHAIN,
+	OPTION_EXPLAIN,
 };
 
 static const struct {
@@ -75,23 +153,39 @@ static const struct {
 	int key;
 	int modes;
 } all_options[] = {
-	{ "interval", required_argument, 'i', SHOW | TOP | HIST | RECORD },
-	{ "intervals", required_argument, 'n', SHOW | HIST | RECORD },
-	{ "output", required_argument, 'o', SHOW | TOP },
-	{ "sort", required_argument, 's', SHOW | TOP },
-	{ "time", no_argument, 't', SHOW | TOP | HIST | DIFF | PLOT },
-	{ "json", no_argument, 'J', SHOW | DIFF },
-	{ "raw", no_argument, 'r', SHOW | DIFF },
-	{ "csv", no_argument, OPTION_CSV, SHOW | DIFF },
+	{ "interval", required_argument, 'i', INTERVALS | TOP },
+	{ "intervals", required_argument, 'n', INTERVALS },
+	{ "output", required_argument, 'o', TABLES | TOP },
+	{ "sort", required_argument, 's', (TABLES & ~CHAIN) | TOP },
+	{ "time", no_argument, 't', (TABLES & ~(VMS | VCPUS | DEAD)) | TOP | HIST | DIFF | PLOT },
+	{ "json", no_argument, 'J', TABLES | DIFF },
+	{ "raw", no_argument, 'r', TABLES | DIFF },
+	{ "csv", no_argument, OPTION_CSV, TABLES | DIFF },
+	{ "log", required_argument, OPTION_LOG, LOGS },
 	{ "tax", no_argument, OPTION_TAX, SHOW | TOP },
 	{ "top", no_argument, OPTION_TOP, TOP },
 	{ "hist", required_argument, OPTION_HIST, HIST | PLOT },
 	{ "openmetrics", optional_argument, OPTION_METRICS, METRICS },
-	{ "vm", required_argument, OPTION_VM, SHOW | TOP | HIST | RECORD },
-	{ "vcpu", required_argument, OPTION_VCPU, SHOW | TOP | HIST | RECORD },
+	{ "per-vm", no_argument, OPTION_PER_VM, METRICS },
+	{ "max-series", required_argument, OPTION_MAX_SERIES, METRICS },
+	{ "vm", required_argument, OPTION_VM, OF_VM },
+	{ "vcpu", required_argument, OPTION_VCPU, OF_VM & ~VCPUS },
+	{ "vms", no_argument, OPTION_VMS, VMS | TOP },
+	{ "per-vcpu", no_argument, OPTION_PER_VCPU, VCPUS },
+	{ "dead", no_argument, OPTION_DEAD, DEAD },
+	{ "user", no_argument, OPTION_USER, USER },
+	{ "preempted-by", no_argument, OPTION_PREEMPTED_BY, PREEMPTORS },
+	{ "keys", no_argument, OPTION_KEYS, KEYS },
+	{ "worst", no_argument, OPTION_WORST, WORST },
+	{ "slow", no_argument, OPTION_SLOW, SLOW },
+	{ "nested", no_argument, OPTION_NESTED, NESTED },
+	{ "chain", no_argument, OPTION_CHAIN, CHAIN },
+	{ "explain", no_argument, OPTION_EXPLAIN, SHOW | KEYS },
 	{ "sysroot", required_argument, OPTION_SYSROOT, LIVE },
 	{ "fail-above", required_argument, OPTION_FAIL_ABOVE, DIFF },
+	{ "min-count", required_argument, OPTION_MIN_COUNT, DIFF },
 	{ "help", no_argument, 'h', LIVE | DIFF | PLOT },
+	{ "version", no_argument, 'V', LIVE | DIFF | PLOT },
 };
 
 static const char usage[] =
@@ -99,6 +193,16 @@ static const char usage[] =
 	"  kvm_exit_stat [OPTION...]                    show what happened since the reset\n"
 	"  kvm_exit_stat -i SECONDS [OPTION...]         show what happens from now on\n"
 	"  kvm_exit_stat --top [OPTION...]              show it live\n"
+	"  kvm_exit_stat --vms [OPTION...]              list the VMs, and where their time goes\n"
+	"  kvm_exit_stat --vm VM --per-vcpu [OPTION...] list the vCPUs of one\n"
+	"  kvm_exit_stat --dead [OPTION...]             list the VMs that are gone\n"
+	"  kvm_exit_stat --user [OPTION...]             show why KVM_RUN returned to user space\n"
+	"  kvm_exit_stat --preempted-by [OPTION...]     show who got the CPUs of vCPUs\n"
+	"  kvm_exit_stat --keys [OPTION...] [REASON]    show what exits were for\n"
+	"  kvm_exit_stat --worst [OPTION...] [REASON]   show the exits that took longest\n"
+	"  kvm_exit_stat --slow [OPTION...] [REASON]    show the log of slow exits\n"
+	"  kvm_exit_stat --nested [OPTION...] [REASON]  show what guests of guests had\n"
+	"  kvm_exit_stat --vm VM --chain [OPTION...]    show the last exits of its vCPUs\n"
 	"  kvm_exit_stat --hist REASON [OPTION...]      show log2 histograms\n"
 	"  kvm_exit_stat --openmetrics[=FILE]           give metrics, e.g. for Prometheus\n"
 	"  kvm_exit_stat record [OPTION...] FILE        write a snapshot or a recording\n"
@@ -115,17 +219,40 @@ static const char usage[] =
 	"  -J, --json              output in JSON\n"
 	"  -r, --raw               output with one blank between columns\n"
 	"      --csv               output with a comma between columns\n"
+	"      --log FILE          append to the file, open it anew on SIGHUP\n"
 	"      --tax               what share of all vCPU time the reasons took\n"
-	"      --vm PID[-FD]       only this VM\n"
+	"      --vm VM             only this VM: name, UUID, PID, PID-FD or number\n"
 	"      --vcpu N            only this vCPU of it\n"
+	"      --vms               list VMs; top: begin with that\n"
+	"      --per-vm            openmetrics: of each VM, too\n"
+	"      --max-series N      with not more series of VMs, 10000 by default\n"
 	"      --hist REASON       plot: histograms in place of the exit tax\n"
 	"      --fail-above P%     diff: status 1 if a mean or a P99 rose by more\n"
+	"      --fail-above WHAT=P%,...\n"
+	"                          the same of count, mean, p99, total or tax\n"
+	"      --min-count N       of reasons with at least so many exits\n"
+	"      --explain           tell what is known to help, below the table\n"
 	"      --sysroot DIR       where to find /sys\n"
 	"  -h, --help              show this\n"
+	"  -V, --version           show the version, that of the kernel it comes with\n"
 	"\n";
 
-static const char *mode_name(int mode)
+/* NULL if @mode is none of these */
+static const struct list *list_of(enum mode mode)
 {
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		if (lists[i].mode == mode)
+			return lists[i].list;
+	}
+	return NULL;
+}
+
+static const char *mode_name(enum mode mode)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		if (lists[i].mode == mode)
+			return lists[i].name;
+	}
 	switch (mode) {
 	case TOP:
 		return "--top";
@@ -139,6 +266,12 @@ static const char *mode_name(int mode)
 		return "diff";
 	case PLOT:
 		return "plot";
+	case VMS:
+		return "--vms";
+	case VCPUS:
+		return "--per-vcpu";
+	case DEAD:
+		return "--dead";
 	default:
 		return "the table of exits";
 	}
@@ -166,20 +299,6 @@ static bool parse_integer(const char *text, unsigned long long min, unsigned lon
 	return length && !text[length] && !errno && *number >= min && *number <= max;
 }
 
-/* PID or PID-FD */
-static bool is_vm_name(const char *text)
-{
-	static const char digits[] = "0123456789";
-	size_t pid = strspn(text, digits), fd;
-
-	if (!pid || pid > 10 || (text[pid] && text[pid] != '-'))
-		return false;
-	if (!text[pid])
-		return true;
-	fd = strspn(text + pid + 1, digits);
-	return fd && fd <= 10 && !text[pid + 1 + fd];
-}
-
 static enum status set_mode(struct options *options, enum mode mode)
 {
 	if (options->mode != SHOW && options->mode != mode)
@@ -195,6 +314,46 @@ static enum status set_format(struct options *options, enum format format)
 		return fail(STATUS_USAGE, "only one of --json, --raw and --csv can be given");
 	options->format = format;
 	return STATUS_OK;
+}
+
+/* WHAT=PERCENT */
+static bool set_limit(struct gates *gates, char *text)
+{
+	char *percent = strchr(text, '=');
+
+	if (!percent)
+		return false;
+	*percent++ = '\0';
+	for (size_t i = 0; i < NR_GATES; i++) {
+		if (is_name(gate_names[i], text))
+			return parse_decimal(percent, "%", 0, 1e9, &gates->limits[i]);
+	}
+	return false;
+}
+
+/* PERCENT, of a mean and a P99, or WHAT=PERCENT,... */
+static enum status set_limits(struct gates *gates, const char *text)
+{
+	char *list, *rest, *limit;
+	double percent;
+	bool ok = true;
+
+	if (parse_decimal(text, "%", 0, 1e9, &percent)) {
+		gates->limits[GATE_MEAN] = percent;
+		gates->limits[GATE_P99] = percent;
+		return STATUS_OK;
+	}
+	list = strdup(text);
+	if (!list)
+		return fail(STATUS_SYSTEM, "out of memory");
+	rest = list;
+	while (ok && (limit = strsep(&rest, ",")))
+		ok = set_limit(gates, limit);
+	free(list);
+	return ok ? STATUS_OK :
+		    fail(STATUS_USAGE,
+			 "--fail-above %s: neither a percentage from 0 on nor WHAT=PERCENT,..., with WHAT one of count, mean, p99, total, tax",
+			 text);
 }
 
 static enum status set_option(struct options *options, int key, const char *argument)
@@ -227,6 +386,11 @@ static enum status set_option(struct options *options, int key, const char *argu
 		return set_format(options, FORMAT_RAW);
 	case OPTION_CSV:
 		return set_format(options, FORMAT_CSV);
+	case OPTION_LOG:
+		if (!*argument)
+			return fail(STATUS_USAGE, "--log: the name of the file is empty");
+		options->log = argument;
+		break;
 	case OPTION_TAX:
 		options->tax = true;
 		break;
@@ -234,7 +398,8 @@ static enum status set_option(struct options *options, int key, const char *argu
 		return set_mode(options, TOP);
 	case OPTION_HIST:
 		if (!is_reason_name(argument))
-			return fail(STATUS_USAGE, "--hist %s: not a name of an exit reason",
+			return fail(STATUS_USAGE,
+				    "--hist %s: neither a name nor a code of an exit reason",
 				    argument);
 		options->reason = argument;
 		break;
@@ -244,8 +409,8 @@ static enum status set_option(struct options *options, int key, const char *argu
 		options->metrics_file = argument;
 		return set_mode(options, METRICS);
 	case OPTION_VM:
-		if (!is_vm_name(argument))
-			return fail(STATUS_USAGE, "--vm %s: neither PID nor PID-FD", argument);
+		if (!*argument)
+			return fail(STATUS_USAGE, "--vm: the name of the VM is empty");
 		options->source.vm = argument;
 		break;
 	case OPTION_VCPU:
@@ -254,16 +419,54 @@ static enum status set_option(struct options *options, int key, const char *argu
 				    INT32_MAX);
 		options->source.vcpu = (int)number;
 		break;
+	case OPTION_VMS:
+		options->vms = true;
+		break;
+	case OPTION_PER_VCPU:
+		return set_mode(options, VCPUS);
+	case OPTION_DEAD:
+		return set_mode(options, DEAD);
+	case OPTION_USER:
+		return set_mode(options, USER);
+	case OPTION_PREEMPTED_BY:
+		options->source.debugfs = true;
+		return set_mode(options, PREEMPTORS);
+	case OPTION_KEYS:
+		return set_mode(options, KEYS);
+	case OPTION_WORST:
+		return set_mode(options, WORST);
+	case OPTION_SLOW:
+		return set_mode(options, SLOW);
+	case OPTION_NESTED:
+		return set_mode(options, NESTED);
+	case OPTION_CHAIN:
+		return set_mode(options, CHAIN);
+	case OPTION_EXPLAIN:
+		options->explain = true;
+		break;
 	case OPTION_SYSROOT:
 		options->source.sysroot = argument;
 		break;
 	case OPTION_FAIL_ABOVE:
-		if (!parse_decimal(argument, "%", 0, 1e9, &options->fail_above))
-			return fail(STATUS_USAGE, "--fail-above %s: not a percentage from 0 on",
+		return set_limits(&options->gates, argument);
+	case OPTION_PER_VM:
+		options->per_vm = true;
+		break;
+	case OPTION_MAX_SERIES:
+		if (!parse_integer(argument, 0, UINT32_MAX, &options->max_series))
+			return fail(STATUS_USAGE, "--max-series %s: not a number from 0 to %u",
+				    argument, UINT32_MAX);
+		break;
+	case OPTION_MIN_COUNT:
+		if (!parse_integer(argument, 1, UINT64_MAX, &options->gates.min_count))
+			return fail(STATUS_USAGE, "--min-count %s: not a number from 1 on",
 				    argument);
 		break;
 	case 'h':
 		options->help = true;
+		break;
+	case 'V':
+		options->version = true;
 		break;
 	}
 	return STATUS_OK;
@@ -285,7 +488,8 @@ static enum status refuse_option(int result, int key, const char *text)
 	return fail(STATUS_USAGE, "%s is no option, or short for several, see --help", text);
 }
 
-static enum status parse_options(struct options *options, int argc, char *argv[], int *given)
+static enum status parse_options(struct options *options, int argc, char *argv[],
+				 uint64_t *given)
 {
 	struct option long_options[ARRAY_SIZE(all_options) + 1] = {};
 	char short_options[2 * ARRAY_SIZE(all_options) + 2] = ":", *letter = short_options + 1;
@@ -315,10 +519,17 @@ static enum status parse_options(struct options *options, int argc, char *argv[]
 			return status;
 		for (size_t i = 0; i < ARRAY_SIZE(all_options); i++) {
 			if (all_options[i].key == key)
-				*given |= 1 << i;
+				*given |= 1ULL << i;
 		}
 	}
 	return STATUS_OK;
+}
+
+static bool is_pid(const char *text)
+{
+	unsigned long long pid;
+
+	return parse_integer(text, 1, UINT32_MAX, &pid);
 }
 
 static enum status parse_operands(struct options *options, char *operands[], size_t nr)
@@ -353,52 +564,117 @@ static enum status parse_operands(struct options *options, char *operands[], siz
 		}
 		return STATUS_OK;
 	}
+	if (nr && (options->mode & OF_REASON)) {
+		if (nr > 1)
+			return fail(STATUS_USAGE, "%s takes one exit reason, not '%s', too",
+				    mode_name(options->mode), operands[1]);
+		if (!is_reason_name(operands[0]))
+			return fail(STATUS_USAGE,
+				    "%s %s: neither a name nor a code of an exit reason",
+				    mode_name(options->mode), operands[0]);
+		options->reason = operands[0];
+		return STATUS_OK;
+	}
+	/* What "--vm $(pidof qemu-system-x86_64)" becomes */
+	if (nr && options->source.vm && is_pid(options->source.vm) && is_pid(operands[0]))
+		return fail(STATUS_USAGE,
+			    "--vm takes one VM, but after %s there is %s: if these are processes, choose one, --vms lists them by name",
+			    options->source.vm, operands[0]);
 	if (nr)
 		return fail(STATUS_USAGE, "'%s' is no command, see --help", operands[0]);
 
+	/* With --top, both have another meaning, or none. */
+	if (options->vms && options->mode != TOP)
+		return set_mode(options, VMS);
 	if (options->reason)
 		return set_mode(options, HIST);
 	return STATUS_OK;
 }
 
-static enum status check_options(const struct options *options, int given)
+static enum status check_options(const struct options *options, uint64_t given)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++) {
-		if ((given & 1 << i) && !(all_options[i].modes & options->mode))
+		if ((given & 1ULL << i) && !(all_options[i].modes & options->mode))
 			return fail(STATUS_USAGE, "--%s does not go together with %s",
 				    all_options[i].name, mode_name(options->mode));
 	}
 	if (options->intervals && !options->period)
 		return fail(STATUS_USAGE, "--intervals needs --interval");
+	if (options->log && !options->period)
+		return fail(STATUS_USAGE, "--log needs --interval");
+	if (options->log && options->format == FORMAT_HUMAN)
+		return fail(STATUS_USAGE, "--log needs --csv, --json or --raw");
+	if (options->explain && options->format != FORMAT_HUMAN)
+		return fail(STATUS_USAGE,
+			    "--explain is for people: it does not go together with --json, --raw and --csv");
+	if (options->max_series != NO_LIMIT && !options->per_vm)
+		return fail(STATUS_USAGE, "--max-series needs --per-vm");
 	if (options->tax && options->columns)
 		return fail(STATUS_USAGE, "--tax does not go together with --output");
 	if (options->mode == PLOT && options->time && !options->reason)
 		return fail(STATUS_USAGE, "--time needs --hist: the exit tax is no time");
 	if (options->source.vcpu >= 0 && !options->source.vm)
 		return fail(STATUS_USAGE, "--vcpu needs --vm");
+	if (options->vms && options->source.vm)
+		return fail(STATUS_USAGE, "--vms does not go together with --vm");
+	if ((options->mode & (VCPUS | CHAIN)) && !options->source.vm)
+		return fail(STATUS_USAGE, "%s needs --vm", mode_name(options->mode));
 	return STATUS_OK;
+}
+
+/* Lines of a table for machines, which has one header for all intervals */
+static bool is_log(const struct options *options)
+{
+	return options->period && (options->format == FORMAT_CSV || options->format == FORMAT_RAW);
 }
 
 static enum status make_selection(struct selection *selection, const struct options *options)
 {
 	bool interval = options->mode == TOP || options->period;
+	const struct list *list = list_of(options->mode);
+	const struct columns *of = &reason_columns;
+	const char *sort = options->tax ? "TAX" : "TOTAL";
 	const char *columns = "REASON,COUNT,SHARE,TOTAL,MIN,AVG,P50,P99,P99.9,MAX";
+	enum status status;
 
-	if (options->columns)
-		columns = options->columns;
-	else if (options->tax)
+	if (list) {
+		of = list->columns;
+		columns = list->shown;
+		if (list->shown_raw && options->format != FORMAT_HUMAN)
+			columns = list->shown_raw;
+		sort = list->sort;
+	} else if (options->tax) {
 		columns = "REASON,COUNT,TAX,KVM%,USER%,BLOCKED%,PREEMPTED%";
-	else if (interval)
+	} else if (interval) {
 		columns = "REASON,COUNT,RATE,SHARE,TOTAL,AVG,P50,P99,P99.9";
-	return select_columns(selection, columns,
-			      options->sort ?: options->tax ? "TAX" : "TOTAL", interval);
+	}
+	/* With --top, they are of the list of VMs. */
+	if (options->vms)
+		return select_columns(selection, of, columns, sort, interval);
+	status = select_columns(selection, of, options->columns ?: columns, options->sort ?: sort,
+				interval);
+	if (!status && is_log(options))
+		select_time(selection);
+	return status;
 }
 
-static enum status flush_output(void)
+static enum status make_vm_selection(struct selection *selection, const struct options *options,
+				     enum vm_list list)
 {
-	if (fflush(stdout) || ferror(stdout))
-		return fail(STATUS_SYSTEM, "cannot write to standard output: %s", strerror(errno));
-	return STATUS_OK;
+	const char *columns = options->columns, *sort = options->sort;
+	enum status status;
+
+	/* With --top, they are of the reasons. */
+	if (options->mode == TOP && !options->vms) {
+		columns = NULL;
+		sort = NULL;
+	}
+	status = select_columns(selection, vm_columns(list), columns ?: vm_default_columns(list),
+				sort ?: vm_default_sort(list),
+				options->mode == TOP || options->period);
+	if (!status && is_log(options))
+		select_time(selection);
+	return status;
 }
 
 /* What all tables of a run have in common */
@@ -406,22 +682,64 @@ struct view {
 	const struct options *options;
 	struct selection selection;
 	struct style style;
-	bool printed;
 };
 
 static enum status print(struct view *view, const struct snapshot *snapshot)
 {
 	const struct options *options = view->options;
-	enum status status = STATUS_OK;
+	const struct list *list = list_of(options->mode);
+	bool fresh, headless;
+	enum status status = log_begin(&fresh);
 
-	if (view->printed && options->format == FORMAT_HUMAN)
+	if (status)
+		return status;
+	headless = is_log(options) && !fresh;
+	if (!fresh && options->format == FORMAT_HUMAN)
 		putchar('\n');
-	view->printed = true;
 	if (options->mode == HIST)
 		print_hist(snapshot, options->reason, &view->style);
+	else if (list)
+		status = list->print(snapshot, &view->selection, options->format, &view->style,
+				     headless);
 	else
-		status = print_snapshot(snapshot, &view->selection, options->format, &view->style);
-	return status ?: flush_output();
+		status = print_snapshot(snapshot, &view->selection, options->format, &view->style,
+					headless);
+	if (!status && options->explain)
+		print_advice(snapshot, &view->style);
+	return status ?: log_flush();
+}
+
+/* Say how to have what the kernel does not keep now.  What it kept before is shown. */
+static enum status tell_what_is_off(const struct options *options)
+{
+	static const struct {
+		int extra;
+		const char *file;
+		const char *what;
+		const char *value;
+	} switches[] = {
+		{ EXTRA_KEYS, "/keys", "keep what exits are for", "1" },
+		{ EXTRA_SLOW, "/slow_us", "log slow exits", "MICROSECONDS" },
+	};
+	const struct source *source = &options->source;
+
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++) {
+		enum status status;
+		uint64_t number;
+
+		if (!(source->extras & switches[i].extra))
+			continue;
+		status = source_number(source, switches[i].file, &number);
+		if (status)
+			return status;
+		if (number)
+			continue;
+		fail(STATUS_OK, "%s%s is 0, the kernel does not %s: echo %s > %s%s", source->sysfs,
+		     switches[i].file, switches[i].what, switches[i].value, source->sysfs,
+		     switches[i].file);
+		print_error();
+	}
+	return STATUS_OK;
 }
 
 static enum status print_interval(struct sampler *sampler, void *view)
@@ -440,25 +758,52 @@ static enum status show(struct options *options)
 {
 	struct view view = { .options = options };
 	enum status status = STATUS_OK;
+	static char name[REASON_NAME_LEN];
+	struct selection vm_selection;
 	struct sampler sampler;
 
 	if (options->mode != HIST)
 		status = make_selection(&view.selection, options);
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		if (lists[i].mode == options->mode)
+			options->source.extras = lists[i].extras;
+	}
+	/* What needs no key can be explained without. */
+	if (options->explain && options->mode == SHOW) {
+		options->source.extras = EXTRA_KEYS;
+		options->source.lenient = true;
+	}
+	if (!status && options->mode == TOP)
+		status = make_vm_selection(&vm_selection, options, LIST_VMS);
 	if (!status)
 		status = source_open(&options->source);
 	if (status)
 		return status;
-	if (options->mode == HIST && !source_has_reason(&options->source, options->reason))
-		return fail(STATUS_USAGE, "--hist %s: %s/reasons has no such exit reason",
-			    options->reason, options->source.sysfs);
+	if (options->reason) {
+		status = find_reason(&options->source, mode_name(options->mode), options->reason,
+				     name);
+		options->reason = name;
+		snprintf(options->source.only, sizeof(options->source.only), "%s", name);
+	}
+	if (options->mode != HIST)
+		options->source.codes = selects(&view.selection, "CODE");
+	if (options->mode & (WORST | SLOW))
+		options->source.names = selects(&view.selection, "NAME");
+	if (!status)
+		status = tell_what_is_off(options);
+	if (status)
+		return status;
 
 	status = sampler_start(&sampler, &options->source, options->period ?: 1);
+	if (!status && options->log)
+		status = log_open(options->log);
 	/* Before an interval, which may be long */
 	if (!status)
 		status = make_style(&view.style, options->format == FORMAT_HUMAN, options->time,
 				    &sampler.last, options->source.sysfs);
 	if (!status && options->mode == TOP)
-		status = run_top(&sampler, &view.selection, &view.style);
+		status = run_top(&sampler, &view.selection, &vm_selection, options->vms,
+				 &view.style);
 	else if (!status && options->period)
 		status = sampler_repeat(&sampler, options->intervals, print_interval, &view);
 	else if (!status)
@@ -467,26 +812,135 @@ static enum status show(struct options *options)
 	return status;
 }
 
+/* A table of VMs or vCPUs, and the last reading of them */
+struct vms_view {
+	const struct options *options;
+	enum vm_list list;
+	struct selection selection;
+	struct style style;
+	struct vms last;
+	/* Of the system: what JSON says of the table */
+	struct snapshot about;
+};
+
+/* Read what the table is about: what is, or with @interval what was since the last time. */
+static enum status read_about(struct vms_view *view, bool interval)
+{
+	struct snapshot *about = &view->about, last = *about;
+	enum status status = source_begin(&view->options->source, about);
+
+	about->interval = interval;
+	about->from = last.time;
+	about->seconds = about->uptime - last.uptime;
+	return status;
+}
+
+static enum status read_list(struct vms *vms, const struct vms_view *view,
+			     const struct vms *before)
+{
+	switch (view->list) {
+	case LIST_VCPUS:
+		return read_vcpus(vms, &view->options->source, before);
+	case LIST_GONE:
+		return read_gone_vms(vms, &view->options->source);
+	default:
+		return read_vms(vms, &view->options->source, before);
+	}
+}
+
+static enum status print_vms(struct vms_view *view, const struct vms *vms)
+{
+	struct row *rows = sort_vms(&view->selection, vms);
+	enum status status;
+	bool fresh;
+
+	if (!rows)
+		return fail(STATUS_SYSTEM, "out of memory");
+	view->about.dropped = 0;
+	for (size_t i = 0; i < vms->nr; i++)
+		view->about.dropped += vms->vms[i].snapshot.dropped;
+	status = log_begin(&fresh);
+	if (!status && view->options->format == FORMAT_HUMAN) {
+		char title[128];
+
+		format_vms_title(title, sizeof(title), view->list, vms);
+		printf("%s%s\n\n", fresh ? "" : "\n", title);
+	}
+	if (!status)
+		status = print_rows(rows, vms->nr, &view->selection, view->options->format,
+				    &view->style, &view->about,
+				    is_log(view->options) && !fresh);
+	free(rows);
+	return status ?: log_flush();
+}
+
+static enum status print_vms_interval(struct sampler *sampler, void *data)
+{
+	struct vms_view *view = data;
+	struct vms vms, interval;
+	enum status status;
+
+	sampler_advance(sampler);
+	status = read_about(view, true) ?: read_list(&vms, view, &view->last);
+	if (status)
+		return status;
+	status = subtract_vms(&interval, &view->last, &vms);
+	free_vms(&view->last);
+	view->last = vms;
+	if (status)
+		return status;
+	status = print_vms(view, &interval);
+	free_vms(&interval);
+	return status;
+}
+
+static enum status show_vms(struct options *options, enum vm_list list)
+{
+	struct vms_view view = {
+		.options = options,
+		.list = list,
+		.style = { .human = options->format == FORMAT_HUMAN },
+	};
+	struct sampler sampler = { .source = &options->source, .period = options->period };
+	enum status status;
+
+	status = make_vm_selection(&view.selection, options, list);
+	if (!status)
+		status = source_open(&options->source);
+	sampler.next = now() + options->period;
+	if (!status)
+		status = read_about(&view, false) ?: read_list(&view.last, &view, NULL);
+	if (!status && options->log)
+		status = log_open(options->log);
+	if (!status && options->period)
+		status = sampler_repeat(&sampler, options->intervals, print_vms_interval, &view);
+	else if (!status)
+		status = print_vms(&view, &view.last);
+	free_vms(&view.last);
+	return status;
+}
+
 static enum status show_metrics(struct options *options)
 {
+	unsigned long long max = options->max_series == NO_LIMIT ? MAX_SERIES :
+								   options->max_series;
 	enum status status = source_open(&options->source);
 	struct metrics metrics = {};
 	struct output output;
 
 	if (!status)
-		status = read_metrics(&metrics, &options->source);
+		status = read_metrics(&metrics, &options->source, options->per_vm);
 	if (status)
 		return status;
 
 	if (options->metrics_file) {
 		status = output_open(&output, options->metrics_file);
 		if (!status) {
-			write_metrics(output.file, &metrics);
-			status = output_close(&output, STATUS_OK);
+			status = write_metrics(output.file, &metrics, max);
+			status = output_close(&output, status);
 		}
 	} else {
-		write_metrics(stdout, &metrics);
-		status = flush_output();
+		status = write_metrics(stdout, &metrics, max) ?: log_flush();
 	}
 	free_metrics(&metrics);
 	return status;
@@ -513,6 +967,8 @@ static enum status record(struct options *options)
 	struct output output;
 	enum status status;
 
+	options->source.extras = EXTRA_KEYS;
+	options->source.lenient = true;
 	status = source_open(&options->source);
 	if (!status)
 		status = sampler_start(&sampler, &options->source, options->period);
@@ -541,12 +997,18 @@ static enum status run(struct options *options)
 		return show_metrics(options);
 	case RECORD:
 		return record(options);
+	case VMS:
+		return show_vms(options, LIST_VMS);
+	case VCPUS:
+		return show_vms(options, LIST_VCPUS);
+	case DEAD:
+		return show_vms(options, LIST_GONE);
 	case DIFF:
 		status = print_diff(options->operands[0], options->operands[1],
 				    options->operands + 2, options->nr_operands - 2,
-				    options->fail_above, options->format, options->time);
+				    &options->gates, options->format, options->time);
 		/* A change above the limit is no reason not to tell that. */
-		return flush_output() ?: status;
+		return log_flush() ?: status;
 	case PLOT:
 		return plot(options->operands[0], options->operands[1], options->reason,
 			    options->time);
@@ -571,11 +1033,12 @@ int main(int argc, char *argv[])
 {
 	struct options options = {
 		.mode = SHOW,
-		.fail_above = -1,
+		.max_series = NO_LIMIT,
+		.gates = { .limits = { -1, -1, -1, -1, -1 }, .min_count = 1 },
 		.source = { .sysroot = "", .vcpu = -1 },
 	};
 	enum status status;
-	int given = 0;
+	uint64_t given = 0;
 
 	open_standard_files();
 	/* Not LC_NUMERIC: JSON has points, whatever the user's language. */
@@ -584,8 +1047,20 @@ int main(int argc, char *argv[])
 	status = parse_options(&options, argc, argv, &given);
 	if (!status && options.help) {
 		fputs(usage, stdout);
-		print_columns();
-		status = flush_output();
+		print_columns(&reason_columns, "Columns");
+		print_columns(vm_columns(LIST_VMS), "Columns of --vms");
+		print_columns(vm_columns(LIST_VCPUS), "Columns of --per-vcpu");
+		print_columns(vm_columns(LIST_GONE), "Columns of --dead");
+		for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+			char title[64];
+
+			snprintf(title, sizeof(title), "Columns of %s", lists[i].name);
+			print_columns(lists[i].list->columns, title);
+		}
+		status = log_flush();
+	} else if (!status && options.version) {
+		puts("kvm_exit_stat " TOOL_VERSION);
+		status = log_flush();
 	} else if (!status) {
 		status = parse_operands(&options, argv + optind, (size_t)(argc - optind));
 		if (!status)

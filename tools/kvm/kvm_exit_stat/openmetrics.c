@@ -1,50 +1,102 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/kernel.h>
+
 #include "column.h"
 #include "openmetrics.h"
+#include "vm_metrics.h"
 
 struct writer {
 	FILE *file;
 	const struct snapshot *snapshot;
 };
 
-/*
- * A type with the suffix "_total" is what the textfile collector of node_exporter
- * wants, which knows the older text format only.
- */
-static void write_head(const struct writer *to, const char *name, const char *type,
-		       const char *help)
+void write_head(FILE *file, const char *name, const char *type, const char *help)
 {
-	fprintf(to->file, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	fprintf(file, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 /* A double of Prometheus has no more digits. */
-static void write_seconds(const struct writer *to, uint64_t cycles, int digits)
+void write_seconds(FILE *file, uint64_t cycles, uint64_t tsc_khz)
 {
-	fprintf(to->file, "%.*Lg", digits,
-		(long double)cycles / 1000 / (long double)to->snapshot->tsc_khz);
+	fprintf(file, "%.17Lg", (long double)cycles / 1000 / (long double)tsc_khz);
 }
 
-static void write_histogram(const struct writer *to, const char *name,
+/*
+ * The bounds of buckets, in nanoseconds, which are the same on every host, for buckets
+ * to be added up over hosts.  Those of the kernel are numbers of cycles, i.e. other times
+ * on each.
+ *
+ * Below each bound, and above half of it, there is one of the kernel, if the TSC has less
+ * than 16 GHz: the last of the kernel is 2^30 cycles.
+ */
+static const uint64_t handling_bounds[] = {
+	250, 1000, 4000, 16000, 64000, 256000, 1024000, 4096000
+};
+
+static const uint64_t away_bounds[] = { 1000, 16000, 256000, 4096000, 65536000 };
+
+/* A family of histograms, of times at an offset in struct reason */
+struct family {
+	const char *name;
+	const char *help;
+	size_t offset;
+	const uint64_t *bounds;
+	size_t nr_bounds;
+};
+
+static const struct family families[] = {
+	{ "kvm_exit_handling_seconds", "Time that KVM took to handle a VM-Exit.",
+	  offsetof(struct reason, cycles), handling_bounds, ARRAY_SIZE(handling_bounds) },
+	{ "kvm_exit_away_seconds", "Time from a VM-Exit until the next VM-Entry of the vCPU.",
+	  offsetof(struct reason, away), away_bounds, ARRAY_SIZE(away_bounds) },
+};
+
+/* Whether the longest time that is in the bucket of the kernel is not above @bound */
+static bool fits(const struct writer *to, size_t bucket, uint64_t bound)
+{
+	return (long double)((1ULL << bucket) - 1) * 1000000 <=
+	       (long double)bound * (long double)to->snapshot->tsc_khz;
+}
+
+/*
+ * A bucket of the kernel is counted as a whole, from the first bound on that all of it
+ * is below: no count is more than the times up to its bound.
+ */
+static void write_histogram(const struct writer *to, const struct family *family,
 			    const struct reason *reason, const struct times *times)
 {
 	const char *isa = to->snapshot->isa;
 	uint64_t count = 0;
+	size_t bucket = 0;
 
-	for (size_t i = 0; i < NR_BUCKETS - 1; i++) {
-		count += times->hist[i];
-		fprintf(to->file, "%s_bucket{isa=\"%s\",reason=\"%s\",le=\"", name, isa,
-			reason->name);
-		/* The longest time that is in the bucket: 2^30 - 1 has 10 digits. */
-		write_seconds(to, (1ULL << i) - 1, 12);
-		fprintf(to->file, "\"} %llu\n", (unsigned long long)count);
+	for (size_t i = 0; i < family->nr_bounds; i++) {
+		while (bucket < NR_BUCKETS - 1 && fits(to, bucket, family->bounds[i]))
+			count += times->hist[bucket++];
+		fprintf(to->file, "%s_bucket{isa=\"%s\",reason=\"%s\",le=\"%.10g\"} %llu\n",
+			family->name, isa, reason->name, (double)family->bounds[i] / 1e9,
+			(unsigned long long)count);
 	}
 	count = times_count(times);
-	fprintf(to->file, "%s_bucket{isa=\"%s\",reason=\"%s\",le=\"+Inf\"} %llu\n", name, isa,
+	fprintf(to->file, "%s_bucket{isa=\"%s\",reason=\"%s\",le=\"+Inf\"} %llu\n",
+		family->name, isa, reason->name, (unsigned long long)count);
+	fprintf(to->file, "%s_sum{isa=\"%s\",reason=\"%s\"} ", family->name, isa, reason->name);
+	write_seconds(to->file, times->total, to->snapshot->tsc_khz);
+	fprintf(to->file, "\n%s_count{isa=\"%s\",reason=\"%s\"} %llu\n", family->name, isa,
 		reason->name, (unsigned long long)count);
-	fprintf(to->file, "%s_sum{isa=\"%s\",reason=\"%s\"} ", name, isa, reason->name);
-	write_seconds(to, times->total, 17);
-	fprintf(to->file, "\n%s_count{isa=\"%s\",reason=\"%s\"} %llu\n", name, isa,
-		reason->name, (unsigned long long)count);
+}
+
+static void write_family(const struct writer *to, const struct family *family)
+{
+	const struct snapshot *snapshot = to->snapshot;
+
+	write_head(to->file, family->name, "histogram", family->help);
+	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
+		const struct reason *reason = &snapshot->reasons[i];
+		const struct times *times = times_at(reason, family->offset);
+
+		if (times_count(times))
+			write_histogram(to, family, reason, times);
+	}
 }
 
 static void write_part(const struct writer *to, const struct reason *reason,
@@ -53,7 +105,7 @@ static void write_part(const struct writer *to, const struct reason *reason,
 	fprintf(to->file,
 		"kvm_exit_away_part_seconds_total{isa=\"%s\",reason=\"%s\",part=\"%s\"} ",
 		to->snapshot->isa, reason->name, part);
-	write_seconds(to, cycles, 17);
+	write_seconds(to->file, cycles, to->snapshot->tsc_khz);
 	fputc('\n', to->file);
 }
 
@@ -61,26 +113,17 @@ static void write_reasons(const struct writer *to)
 {
 	const struct snapshot *snapshot = to->snapshot;
 
-	write_head(to, "kvm_exit_handling_seconds", "histogram",
-		   "Time that KVM took to handle a VM-Exit.");
-	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
-		const struct reason *reason = &snapshot->reasons[i];
+	/* Those that never occurred, too: what rises from 0 can be told. */
+	write_head(to->file, "kvm_exits_total", "counter", "VM-Exits.");
+	for (size_t i = 0; i < snapshot->nr_reasons; i++)
+		fprintf(to->file, "kvm_exits_total{isa=\"%s\",reason=\"%s\"} %llu\n",
+			snapshot->isa, snapshot->reasons[i].name,
+			(unsigned long long)snapshot->reasons[i].count);
 
-		if (reason->count)
-			write_histogram(to, "kvm_exit_handling_seconds", reason,
-					&reason->cycles);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		write_family(to, &families[i]);
 
-	write_head(to, "kvm_exit_away_seconds", "histogram",
-		   "Time from a VM-Exit until the next VM-Entry of the vCPU.");
-	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
-		const struct reason *reason = &snapshot->reasons[i];
-
-		if (times_count(&reason->away))
-			write_histogram(to, "kvm_exit_away_seconds", reason, &reason->away);
-	}
-
-	write_head(to, "kvm_exit_away_part_seconds_total", "counter",
+	write_head(to->file, "kvm_exit_away_part_seconds_total", "counter",
 		   "Parts of kvm_exit_away_seconds; the rest is KVM.");
 	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
 		const struct reason *reason = &snapshot->reasons[i];
@@ -96,12 +139,12 @@ static void write_reasons(const struct writer *to)
 static void write_number(const struct writer *to, const char *name, const char *type,
 			 const char *help, uint64_t number)
 {
-	write_head(to, name, type, help);
+	write_head(to->file, name, type, help);
 	fprintf(to->file, "%s{isa=\"%s\"} %llu\n", name, to->snapshot->isa,
 		(unsigned long long)number);
 }
 
-enum status read_metrics(struct metrics *metrics, const struct source *source)
+enum status read_metrics(struct metrics *metrics, const struct source *source, bool per_vm)
 {
 	enum status status = source_read(source, &metrics->snapshot);
 	struct style style;
@@ -113,6 +156,9 @@ enum status read_metrics(struct metrics *metrics, const struct source *source)
 		status = source_number(source, "/clock_warps", &metrics->clock_warps);
 	if (!status)
 		status = source_number(source, "/enabled", &metrics->enabled);
+	metrics->per_vm = per_vm;
+	if (!status && per_vm)
+		status = read_vms(&metrics->vms, source, NULL);
 	if (status)
 		free_metrics(metrics);
 	return status;
@@ -121,16 +167,19 @@ enum status read_metrics(struct metrics *metrics, const struct source *source)
 void free_metrics(struct metrics *metrics)
 {
 	snapshot_free(&metrics->snapshot);
+	free_vms(&metrics->vms);
 }
 
-void write_metrics(FILE *file, const struct metrics *metrics)
+enum status write_metrics(FILE *file, const struct metrics *metrics,
+			  unsigned long long max_series)
 {
+	enum status status = STATUS_OK;
 	const struct writer to = { .file = file, .snapshot = &metrics->snapshot };
 
 	write_reasons(&to);
-	write_head(&to, "kvm_exit_guest_seconds_total", "counter", "Time of vCPUs in the guest.");
+	write_head(file, "kvm_exit_guest_seconds_total", "counter", "Time of vCPUs in the guest.");
 	fprintf(file, "kvm_exit_guest_seconds_total{isa=\"%s\"} ", metrics->snapshot.isa);
-	write_seconds(&to, metrics->snapshot.total.guest, 17);
+	write_seconds(file, metrics->snapshot.total.guest, metrics->snapshot.tsc_khz);
 	fputc('\n', file);
 	write_number(&to, "kvm_exit_clock_warps_total", "counter",
 		     "Times that ended at a lower TSC value than they began with.",
@@ -140,5 +189,8 @@ void write_metrics(FILE *file, const struct metrics *metrics)
 		     metrics->snapshot.dropped);
 	write_number(&to, "kvm_exit_stats_enabled", "gauge", "Whether VM-Exits are recorded.",
 		     metrics->enabled);
+	if (metrics->per_vm)
+		status = write_vm_metrics(file, &metrics->vms, max_series);
 	fputs("# EOF\n", file);
+	return status;
 }

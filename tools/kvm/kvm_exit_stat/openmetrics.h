@@ -4,22 +4,32 @@
 
 #include <stdio.h>
 
-#include "source.h"
+#include "vm.h"
 
 /* What metrics are made of */
 struct metrics {
 	struct snapshot snapshot;
 	uint64_t clock_warps;
 	uint64_t enabled;
+	bool per_vm;
+	struct vms vms;
 };
 
-enum status read_metrics(struct metrics *metrics, const struct source *source);
+enum status read_metrics(struct metrics *metrics, const struct source *source, bool per_vm);
 void free_metrics(struct metrics *metrics);
 
 /*
  * Write the metrics in the subset of the text formats of Prometheus and OpenMetrics
- * that the parsers of Prometheus have in common.
+ * that the parsers of Prometheus have in common.  Of VMs, there are at most @max_series.
  */
-void write_metrics(FILE *file, const struct metrics *metrics);
+enum status write_metrics(FILE *file, const struct metrics *metrics,
+			  unsigned long long max_series);
+
+/*
+ * The lines before the series of a metric.  A type with the suffix "_total" is what the
+ * textfile collector of node_exporter wants, which knows the older text format only.
+ */
+void write_head(FILE *file, const char *name, const char *type, const char *help);
+void write_seconds(FILE *file, uint64_t cycles, uint64_t tsc_khz);
 
 #endif /* KVM_EXIT_STAT_OPENMETRICS_H */

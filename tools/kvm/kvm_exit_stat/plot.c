@@ -36,7 +36,7 @@ struct plot {
 	size_t nr;
 	/* All of that, and its reasons, the one with the most away time first */
 	struct snapshot sum;
-	const struct reason **reasons;
+	struct row *reasons;
 	size_t nr_reasons;
 	struct style style;
 	FILE *script;
@@ -89,7 +89,8 @@ static enum status make_intervals(struct plot *plot)
 static enum status make_sum(struct plot *plot)
 {
 	struct selection selection;
-	enum status status = select_columns(&selection, "REASON", "AWAY", false);
+	enum status status = select_columns(&selection, &reason_columns, "REASON", "AWAY",
+					    false);
 
 	for (size_t i = 0; !status && i < plot->nr; i++) {
 		const struct snapshot *interval = &plot->intervals[i];
@@ -122,7 +123,7 @@ static size_t nr_series(const struct plot *plot)
 
 static const char *series_name(const struct plot *plot, size_t series)
 {
-	return series < MAX_SERIES ? plot->reasons[series]->name : "other reasons";
+	return series < MAX_SERIES ? plot->reasons[series].reason->name : "other reasons";
 }
 
 /* Sum up a number, at @offset in struct reason, over the reasons of a series. */
@@ -133,7 +134,8 @@ static double series_tax(const struct plot *plot, const struct snapshot *snapsho
 	double cycles = 0, life = snapshot_life(snapshot);
 
 	for (size_t i = series; i < end; i++) {
-		const struct reason *reason = snapshot_find(snapshot, plot->reasons[i]->name);
+		const struct reason *reason = snapshot_find(snapshot,
+							    plot->reasons[i].reason->name);
 
 		if (reason)
 			cycles += (double)*number_at(reason, offset);
@@ -280,6 +282,16 @@ static void plot_bars(const struct plot *plot, const struct times *times, const 
 		"plot $%s using 1:2 with boxes fs solid 0.7 notitle\n", what);
 }
 
+/* In any case of letters, as a reason of the file is called, or as it is asked for */
+static const char *find_name(const struct plot *plot, const char *name)
+{
+	for (size_t i = 0; i < plot->sum.nr_reasons && !snapshot_find(&plot->sum, name); i++) {
+		if (is_name(plot->sum.reasons[i].name, name))
+			return plot->sum.reasons[i].name;
+	}
+	return name;
+}
+
 static enum status plot_hist(const struct plot *plot)
 {
 	static const struct {
@@ -390,6 +402,8 @@ enum status plot(const char *file, const char *out, const char *reason, bool tim
 		status = make_intervals(&plot);
 	if (!status)
 		status = make_sum(&plot);
+	if (!status && plot.reason)
+		plot.reason = find_name(&plot, plot.reason);
 	if (!status)
 		status = write_plot(&plot, out, terminal);
 

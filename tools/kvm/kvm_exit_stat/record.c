@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <json.h>
+#include <linux/kernel.h>
 
+#include "json_line.h"
 #include "record.h"
 
 #define FORMAT_VERSION	2
@@ -15,15 +16,8 @@
 /* More than any vendor has */
 #define MAX_REASONS	256
 
-/* Objects that cannot be made are null, which no reader takes for a number. */
-static struct json_object *new_seconds(double seconds)
-{
-	char text[32];
-
-	/* A double of today's time has no more digits. */
-	snprintf(text, sizeof(text), "%.6f", seconds);
-	return json_object_new_double_s(seconds, text);
-}
+/* More than the kernel keeps of a reason */
+#define MAX_KEYS	64
 
 static struct json_object *new_numbers(const uint64_t *from, size_t length)
 {
@@ -34,7 +28,7 @@ static struct json_object *new_numbers(const uint64_t *from, size_t length)
 
 	array = json_object_new_array();
 	for (size_t i = 0; i < length; i++)
-		json_object_array_add(array, json_object_new_uint64(from[i]));
+		json_append(array, json_object_new_uint64(from[i]));
 	return array;
 }
 
@@ -46,43 +40,71 @@ static struct json_object *new_reason(const struct reason *reason)
 		struct json_object *parent = object;
 
 		if (numbers[i].object &&
-		    !json_object_object_get_ex(object, numbers[i].object, &parent)) {
-			parent = json_object_new_object();
-			json_object_object_add(object, numbers[i].object, parent);
-		}
-		json_object_object_add(parent, numbers[i].key,
-				       new_numbers(number_at(reason, numbers[i].offset),
-						   numbers[i].length));
+		    !json_object_object_get_ex(object, numbers[i].object, &parent))
+			parent = json_add(object, numbers[i].object, json_object_new_object());
+		json_add(parent, numbers[i].key,
+			 new_numbers(number_at(reason, numbers[i].offset), numbers[i].length));
 	}
 	return object;
 }
 
+/* What is a number of a key, by the name that it has in a file */
+static const struct {
+	const char *name;
+	size_t offset;
+} key_numbers[] = {
+	{ "count", offsetof(struct key, count) },
+	{ "error", offsetof(struct key, error) },
+	{ "cycles", offsetof(struct key, cycles) },
+	{ "longest", offsetof(struct key, longest) },
+};
+
+static uint64_t *key_number(const struct key *key, size_t i)
+{
+	return (uint64_t *)((char *)key + key_numbers[i].offset);
+}
+
+/* Only where there are some */
+static void add_keys(struct json_object *to, const struct snapshot *snapshot, size_t reason)
+{
+	struct json_object *keys = NULL;
+
+	for (size_t i = 0; i < snapshot->nr_keys; i++) {
+		const struct key *key = &snapshot->keys[i];
+		struct json_object *object;
+
+		if (key->reason != reason)
+			continue;
+		if (!keys)
+			keys = json_add(to, "keys", json_object_new_array());
+		object = json_object_new_object();
+		json_add(object, "key", json_object_new_string(key->text));
+		for (size_t j = 0; j < ARRAY_SIZE(key_numbers); j++)
+			json_add(object, key_numbers[j].name,
+				 json_object_new_uint64(*key_number(key, j)));
+		json_append(keys, object);
+	}
+}
+
 enum status write_snapshot(FILE *file, const struct snapshot *snapshot)
 {
-	struct json_object *object = json_object_new_object();
-	struct json_object *reasons = json_object_new_object();
-	const char *text;
+	struct json_object *object = json_object_new_object(), *reasons;
 
+	json_add(object, "kvm_exit_stat", json_object_new_int(FORMAT_VERSION));
+	json_add(object, "time", json_new_seconds(snapshot->time));
+	json_add(object, "uptime", json_new_seconds(snapshot->uptime));
+	json_add(object, "isa", json_object_new_string(snapshot->isa));
+	json_add(object, "tsc_khz", json_object_new_uint64(snapshot->tsc_khz));
+	json_add(object, "scope", json_object_new_string(snapshot->scope));
+	json_add(object, "dropped", json_object_new_uint64(snapshot->dropped));
+	reasons = json_add(object, "reasons", json_object_new_object());
 	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
 		const struct reason *reason = &snapshot->reasons[i];
 
 		if (reason_occurred(reason))
-			json_object_object_add(reasons, reason->name, new_reason(reason));
+			add_keys(json_add(reasons, reason->name, new_reason(reason)), snapshot, i);
 	}
-	json_object_object_add(object, "kvm_exit_stat", json_object_new_int(FORMAT_VERSION));
-	json_object_object_add(object, "time", new_seconds(snapshot->time));
-	json_object_object_add(object, "uptime", new_seconds(snapshot->uptime));
-	json_object_object_add(object, "isa", json_object_new_string(snapshot->isa));
-	json_object_object_add(object, "tsc_khz", json_object_new_uint64(snapshot->tsc_khz));
-	json_object_object_add(object, "scope", json_object_new_string(snapshot->scope));
-	json_object_object_add(object, "dropped", json_object_new_uint64(snapshot->dropped));
-	json_object_object_add(object, "reasons", reasons);
-
-	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
-	if (text)
-		fprintf(file, "%s\n", text);
-	json_object_put(object);
-	return text ? STATUS_OK : fail(STATUS_SYSTEM, "out of memory");
+	return json_print(file, object);
 }
 
 /* Where a reader is, for messages */
@@ -187,6 +209,39 @@ static enum status get_reason(const struct position *at, struct json_object *obj
 	return STATUS_OK;
 }
 
+/* The keys of the last reason of the snapshot, if it has some */
+static enum status get_keys(const struct position *at, struct json_object *object,
+			    struct snapshot *snapshot)
+{
+	struct json_object *array;
+
+	if (!json_object_object_get_ex(object, "keys", &array))
+		return STATUS_OK;
+	if (!json_object_is_type(array, json_type_array) ||
+	    json_object_array_length(array) > MAX_KEYS)
+		return malformed(at, "keys", "is no array of at most 64 keys");
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		struct json_object *element = json_object_array_get_idx(array, i), *text;
+		struct key *key;
+
+		text = get(element, "key", json_type_string);
+		if (!text || !is_key(json_object_get_string(text)))
+			return malformed(at, "keys", "has an element that is no key");
+		key = snapshot_add_key(snapshot, snapshot->nr_reasons - 1,
+				       json_object_get_string(text));
+		if (!key)
+			return fail(STATUS_SYSTEM, "out of memory");
+		for (size_t j = 0; j < ARRAY_SIZE(key_numbers); j++) {
+			enum status status = get_number(at, element, key_numbers[j].name,
+							key_number(key, j));
+
+			if (status)
+				return status;
+		}
+	}
+	return STATUS_OK;
+}
+
 static enum status get_snapshot(const struct position *at, struct json_object *object,
 				struct snapshot *snapshot)
 {
@@ -226,7 +281,7 @@ static enum status get_snapshot(const struct position *at, struct json_object *o
 		reason = snapshot_add(snapshot, name);
 		if (!reason)
 			return fail(STATUS_SYSTEM, "out of memory");
-		status = get_reason(at, member, reason);
+		status = get_reason(at, member, reason) ?: get_keys(at, member, snapshot);
 		if (status)
 			return status;
 	}
@@ -416,5 +471,17 @@ enum status summarize_recording(struct snapshot *summary, const struct recording
 		return fail(STATUS_SYSTEM, "out of memory");
 	for (size_t i = 0; i < first->nr_reasons; i++)
 		summary->reasons[i] = first->reasons[i];
+	summary->keys = NULL;
+	summary->nr_keys = 0;
+	for (size_t i = 0; i < first->nr_keys; i++) {
+		const struct key *key = &first->keys[i];
+		struct key *copy = snapshot_add_key(summary, key->reason, key->text);
+
+		if (!copy) {
+			snapshot_free(summary);
+			return fail(STATUS_SYSTEM, "out of memory");
+		}
+		*copy = *key;
+	}
 	return STATUS_OK;
 }

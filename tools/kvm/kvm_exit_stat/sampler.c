@@ -13,12 +13,17 @@ enum status sampler_start(struct sampler *sampler, struct source *source, double
 	return source_read(source, &sampler->last);
 }
 
-enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot)
+void sampler_advance(struct sampler *sampler)
 {
 	/* Keep the pace, but do not make up for readings that were missed or late. */
 	sampler->next += sampler->period;
 	if (sampler->next < now() + sampler->period / 2)
 		sampler->next = now() + sampler->period;
+}
+
+enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot)
+{
+	sampler_advance(sampler);
 	return source_read(sampler->source, snapshot);
 }
 

@@ -15,6 +15,9 @@ struct sampler {
 /* Read for the first time. */
 enum status sampler_start(struct sampler *sampler, struct source *source, double period);
 
+/* Set the time of the reading after the one that is due. */
+void sampler_advance(struct sampler *sampler);
+
 /* Read again. */
 enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot);
 

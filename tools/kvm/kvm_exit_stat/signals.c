@@ -10,10 +10,17 @@
 
 static const int ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM };
 static sig_atomic_t signaled;
+static sig_atomic_t hung_up;
+static bool hangup_caught;
 
 static void note_signal(int signal)
 {
 	WRITE_ONCE(signaled, signal);
+}
+
+static void note_hangup(int signal)
+{
+	WRITE_ONCE(hung_up, signal);
 }
 
 bool is_ignored(int signal)
@@ -29,7 +36,7 @@ void catch_signals(void)
 	struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESETHAND };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		if (!is_ignored(ends[i]))
+		if (!is_ignored(ends[i]) && !(ends[i] == SIGHUP && hangup_caught))
 			sigaction(ends[i], &action, NULL);
 	}
 }
@@ -37,6 +44,24 @@ void catch_signals(void)
 bool was_signaled(void)
 {
 	return READ_ONCE(signaled);
+}
+
+void catch_hangup(void)
+{
+	/* What is being written goes on. */
+	struct sigaction action = { .sa_handler = note_hangup, .sa_flags = SA_RESTART };
+
+	hangup_caught = true;
+	sigaction(SIGHUP, &action, NULL);
+}
+
+bool take_hangup(void)
+{
+	bool taken = READ_ONCE(hung_up);
+
+	/* One that comes in between means what this one does. */
+	WRITE_ONCE(hung_up, 0);
+	return taken;
 }
 
 bool sleep_until(double when)

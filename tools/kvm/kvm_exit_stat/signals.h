@@ -15,6 +15,12 @@ void catch_signals(void);
 
 bool was_signaled(void);
 
+/* From now on SIGHUP ends nothing, and is noted apart. */
+void catch_hangup(void);
+
+/* Whether there was a SIGHUP since the last call */
+bool take_hangup(void);
+
 /* Sleep until now() is @when.  False if a signal was noted, before or meanwhile. */
 bool sleep_until(double when);
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/kernel.h>
+
 #include "snapshot.h"
 
 #define OF(field)	offsetof(struct reason, field)
@@ -35,7 +37,7 @@ bool is_isa(const char *isa)
 	return !strcmp(isa, "vmx") || !strcmp(isa, "svm");
 }
 
-/* What is printed into JSON, gnuplot's language and metrics needs no quoting. */
+/* What is printed into gnuplot's language and metrics needs no quoting. */
 bool is_reason_name(const char *name)
 {
 	static const char allowed[] =
@@ -45,19 +47,82 @@ bool is_reason_name(const char *name)
 	return length > 0 && length < REASON_NAME_LEN && !name[length];
 }
 
+/* Nor is what is printed into JSON in need of escapes. */
+bool is_key(const char *text)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_:-";
+	size_t length = strspn(text, allowed);
+
+	return length > 0 && length < KEY_LEN && !text[length];
+}
+
+/* Make the array @list of @nr one longer.  Return what is new, all 0. */
+static void *grow(void **list, size_t *nr, size_t size)
+{
+	char *longer = reallocarray(*list, *nr + 1, size);
+
+	if (!longer)
+		return NULL;
+	*list = longer;
+	return memset(longer + size * (*nr)++, 0, size);
+}
+
 struct reason *snapshot_add(struct snapshot *snapshot, const char *name)
 {
-	struct reason *reasons, *reason;
+	struct reason *reason = grow((void **)&snapshot->reasons, &snapshot->nr_reasons,
+				     sizeof(*reason));
 
-	reasons = reallocarray(snapshot->reasons, snapshot->nr_reasons + 1, sizeof(*reasons));
-	if (!reasons)
-		return NULL;
-
-	snapshot->reasons = reasons;
-	reason = &reasons[snapshot->nr_reasons++];
-	memset(reason, 0, sizeof(*reason));
-	snprintf(reason->name, sizeof(reason->name), "%s", name);
+	if (reason)
+		snprintf(reason->name, sizeof(reason->name), "%s", name);
 	return reason;
+}
+
+struct user_return *snapshot_add_user_return(struct snapshot *snapshot)
+{
+	return grow((void **)&snapshot->user_returns, &snapshot->nr_user_returns,
+		    sizeof(struct user_return));
+}
+
+struct preemptor *snapshot_add_preemptor(struct snapshot *snapshot)
+{
+	return grow((void **)&snapshot->preemptors, &snapshot->nr_preemptors,
+		    sizeof(struct preemptor));
+}
+
+struct nested *snapshot_find_or_add_nested(struct snapshot *snapshot, size_t reason)
+{
+	struct nested *nested;
+
+	for (size_t i = 0; i < snapshot->nr_nested; i++) {
+		if (snapshot->nested[i].reason == reason)
+			return &snapshot->nested[i];
+	}
+	nested = grow((void **)&snapshot->nested, &snapshot->nr_nested, sizeof(*nested));
+	if (nested)
+		nested->reason = reason;
+	return nested;
+}
+
+struct chain_exit *snapshot_add_chain_exit(struct snapshot *snapshot)
+{
+	return grow((void **)&snapshot->chain, &snapshot->nr_chain, sizeof(struct chain_exit));
+}
+
+struct worst *snapshot_add_worst(struct snapshot *snapshot)
+{
+	return grow((void **)&snapshot->worst, &snapshot->nr_worst, sizeof(struct worst));
+}
+
+struct key *snapshot_add_key(struct snapshot *snapshot, size_t reason, const char *text)
+{
+	struct key *key = grow((void **)&snapshot->keys, &snapshot->nr_keys, sizeof(*key));
+
+	if (key) {
+		key->reason = reason;
+		snprintf(key->text, sizeof(key->text), "%s", text);
+	}
+	return key;
 }
 
 const struct reason *snapshot_find(const struct snapshot *snapshot, const char *name)
@@ -105,6 +170,12 @@ void snapshot_derive(struct snapshot *snapshot)
 void snapshot_free(struct snapshot *snapshot)
 {
 	free(snapshot->reasons);
+	free(snapshot->user_returns);
+	free(snapshot->preemptors);
+	free(snapshot->keys);
+	free(snapshot->worst);
+	free(snapshot->nested);
+	free(snapshot->chain);
 	memset(snapshot, 0, sizeof(*snapshot));
 }
 
@@ -144,18 +215,130 @@ static bool reason_subtract(struct reason *reason, const struct reason *before)
 	return !reset;
 }
 
+/* Reasons of an interval have the order of @b. */
+static const struct user_return *find_user_return(const struct snapshot *a,
+						  const struct user_return *of,
+						  const struct snapshot *b)
+{
+	for (size_t i = 0; i < a->nr_user_returns; i++) {
+		const struct user_return *user_return = &a->user_returns[i];
+
+		if (user_return->number == of->number &&
+		    !strcmp(a->reasons[user_return->reason].name, b->reasons[of->reason].name))
+			return user_return;
+	}
+	return NULL;
+}
+
+/*
+ * One that is less than before is no reset: a row of the kernel keeps few numbers apart,
+ * so that those of a VM that goes can become a part of "other".
+ */
+static bool add_user_returns(struct snapshot *interval, const struct snapshot *a,
+			     const struct snapshot *b)
+{
+	static const struct user_return none;
+
+	for (size_t i = 0; i < b->nr_user_returns; i++) {
+		const struct user_return *before = find_user_return(a, &b->user_returns[i], b) ?:
+						   &none;
+		struct user_return *user_return = snapshot_add_user_return(interval);
+
+		if (!user_return)
+			return false;
+		*user_return = b->user_returns[i];
+		user_return->count -= min(before->count, user_return->count);
+		user_return->cycles -= min(before->cycles, user_return->cycles);
+	}
+	return true;
+}
+
+static const struct key *find_key(const struct snapshot *a, const struct key *of,
+				  const struct snapshot *b)
+{
+	for (size_t i = 0; i < a->nr_keys; i++) {
+		const struct key *key = &a->keys[i];
+
+		if (!strcmp(key->text, of->text) &&
+		    !strcmp(a->reasons[key->reason].name, b->reasons[of->reason].name))
+			return key;
+	}
+	return NULL;
+}
+
+/* As with user returns: a key that makes way for another becomes a part of the rest. */
+static bool add_keys(struct snapshot *interval, const struct snapshot *a,
+		     const struct snapshot *b)
+{
+	static const struct key none;
+
+	for (size_t i = 0; i < b->nr_keys; i++) {
+		const struct key *before = find_key(a, &b->keys[i], b) ?: &none;
+		struct key *key = snapshot_add_key(interval, b->keys[i].reason, b->keys[i].text);
+
+		if (!key)
+			return false;
+		key->count = b->keys[i].count - min(before->count, b->keys[i].count);
+		key->cycles = b->keys[i].cycles - min(before->cycles, b->keys[i].cycles);
+		key->error = b->keys[i].error;
+	}
+	return true;
+}
+
+static const struct nested *find_nested(const struct snapshot *a, const char *reason)
+{
+	for (size_t i = 0; i < a->nr_nested; i++) {
+		if (!strcmp(a->reasons[a->nested[i].reason].name, reason))
+			return &a->nested[i];
+	}
+	return NULL;
+}
+
+/* A number that is less than before is a reset, as in the row of the reason. */
+static bool add_nested(struct snapshot *interval, const struct snapshot *a,
+		       const struct snapshot *b, bool *ok)
+{
+	static const struct nested none;
+
+	for (size_t i = 0; i < b->nr_nested; i++) {
+		const size_t reason = b->nested[i].reason;
+		const struct nested *before = find_nested(a, b->reasons[reason].name) ?: &none;
+		struct nested *nested = snapshot_find_or_add_nested(interval, reason);
+
+		if (!nested)
+			return false;
+		*nested = b->nested[i];
+		*ok &= reason_subtract(&nested->l2, &before->l2);
+		*ok &= reason_subtract(&nested->reflected, &before->reflected);
+	}
+	return true;
+}
+
 enum status snapshot_subtract(struct snapshot *interval, const struct snapshot *a,
 			      const struct snapshot *b)
 {
 	static const struct reason none;
-	bool ok = b->dropped >= a->dropped;
+	bool ok = b->dropped >= a->dropped, memory;
 
 	*interval = *b;
 	interval->interval = true;
 	interval->seconds = b->uptime - a->uptime;
+	interval->from = a->time;
 	interval->dropped -= a->dropped;
 	interval->reasons = NULL;
 	interval->nr_reasons = 0;
+	interval->user_returns = NULL;
+	interval->nr_user_returns = 0;
+	interval->keys = NULL;
+	interval->nr_keys = 0;
+	interval->worst = NULL;
+	interval->nr_worst = 0;
+	interval->nested = NULL;
+	interval->nr_nested = 0;
+	interval->chain = NULL;
+	interval->nr_chain = 0;
+	interval->preemptors = NULL;
+	interval->nr_preemptors = 0;
 
 	for (size_t i = 0; i < b->nr_reasons; i++) {
 		const struct reason *before = snapshot_find(a, b->reasons[i].name);
@@ -171,9 +354,14 @@ enum status snapshot_subtract(struct snapshot *interval, const struct snapshot *
 	for (size_t i = 0; i < a->nr_reasons; i++)
 		ok &= !a->reasons[i].count || snapshot_find(b, a->reasons[i].name);
 
+	memory = add_nested(interval, a, b, &ok);
 	if (!ok) {
 		snapshot_free(interval);
 		return fail(STATUS_RESET, "counters were reset between two readings");
+	}
+	if (!memory || !add_user_returns(interval, a, b) || !add_keys(interval, a, b)) {
+		snapshot_free(interval);
+		return fail(STATUS_SYSTEM, "out of memory");
 	}
 	snapshot_derive(interval);
 	return STATUS_OK;

@@ -16,6 +16,17 @@
 
 #define REASON_NAME_LEN	64
 
+#define VM_NAME_LEN	256
+
+/* The kernel has 15 letters; a process that is no task may have a longer one. */
+#define COMMAND_LEN	64
+
+/* What an exit was for, as text of the kernel, e.g. "port:0x3f8:1:write" */
+#define KEY_LEN	64
+
+/* The rest of the exits of a reason, for which there is no key */
+#define KEY_OTHER	"other"
+
 /* Times of one kind, in TSC cycles */
 struct times {
 	uint64_t total;
@@ -27,6 +38,9 @@ struct times {
 /* One exit reason, or the sum of all */
 struct reason {
 	char name[REASON_NAME_LEN];
+	/* That of the hardware, if it was asked for */
+	bool coded;
+	uint64_t code;
 	uint64_t count;
 	struct times cycles;
 	struct times away;
@@ -44,6 +58,90 @@ struct reason {
 	uint64_t guest;
 };
 
+/* kvm_run->exit_reason, or why there is none */
+#define USER_ERROR	(-1)
+#define USER_OTHER	(-2)
+
+/* How often KVM_RUN returned in the same way after exits of the same reason */
+struct user_return {
+	/* Which of snapshot->reasons */
+	size_t reason;
+	int number;
+	uint64_t count;
+	/* Time until the next KVM_RUN */
+	uint64_t cycles;
+};
+
+/* One of the last exits of a vCPU */
+struct chain_exit {
+	int vcpu;
+	char reason[REASON_NAME_LEN];
+	/* Of L2 */
+	bool nested;
+	/* Of its handling; what has more than 32 bits is the largest number that fits */
+	uint64_t cycles;
+};
+
+/* The exits of a reason from a guest of the guest, i.e. L2, which are a part of all */
+struct nested {
+	/* Which of snapshot->reasons */
+	size_t reason;
+	struct reason l2;
+	/* The part of these that KVM handed to the guest, L1 */
+	struct reason reflected;
+};
+
+/* How often exits of a reason had one key */
+struct key {
+	/* Which of snapshot->reasons */
+	size_t reason;
+	char text[KEY_LEN];
+	/* At least so often, and at most so often and @error more */
+	uint64_t count;
+	uint64_t error;
+	/* Handling time of what is certain, and the longest one, which is 0 if not known */
+	uint64_t cycles;
+	uint64_t longest;
+};
+
+/* An exit that took long */
+struct worst {
+	char reason[REASON_NAME_LEN];
+	/* Until the next VM-Entry, or in the handling */
+	bool away;
+	/* Of the last 30 to 60 seconds, or since the reset */
+	bool late;
+	uint64_t cycles;
+	/* CLOCK_BOOTTIME of its end */
+	uint64_t boot_ns;
+	/* Number of the VM, and its name if that was asked for and is known */
+	uint64_t vm;
+	char vm_name[VM_NAME_LEN];
+	uint64_t vcpu;
+	uint64_t cpu;
+	/* Not known under lockdown, say */
+	bool has_rip;
+	uint64_t rip;
+	/* Empty if it is not known */
+	char key[KEY_LEN];
+	uint64_t user_percent;
+	uint64_t blocked_percent;
+	uint64_t preempted_percent;
+};
+
+/* A process that got the CPU of a vCPU that was preempted */
+struct preemptor {
+	/* 0 if the vCPU was throttled */
+	uint64_t pid;
+	char command[COMMAND_LEN];
+	/* At most so often, of which @error need not be true */
+	uint64_t count;
+	uint64_t error;
+	/* Time of what is certain, and the longest one */
+	uint64_t cycles;
+	uint64_t max;
+};
+
 /*
  * What the kernel has recorded since the last reset or, with @interval, between
  * two readings.  Of an interval, nobody knows minima and maxima.
@@ -57,10 +155,28 @@ struct snapshot {
 	double uptime;
 	bool interval;
 	double seconds;
+	/* Likewise UTC of the first reading */
+	double from;
 	/* Exits that are in no other number, for want of memory */
 	uint64_t dropped;
 	struct reason *reasons;
 	size_t nr_reasons;
+	/* Not in files of record */
+	struct user_return *user_returns;
+	size_t nr_user_returns;
+	/* If they were asked for */
+	struct key *keys;
+	size_t nr_keys;
+	struct worst *worst;
+	size_t nr_worst;
+	struct nested *nested;
+	size_t nr_nested;
+	/* By vCPU, the oldest first */
+	struct chain_exit *chain;
+	size_t nr_chain;
+	/* Only of a table of debugfs, and not of an interval */
+	struct preemptor *preemptors;
+	size_t nr_preemptors;
 	/* Derived: no histograms, no minima, no maxima */
 	struct reason total;
 };
@@ -101,11 +217,21 @@ bool reason_occurred(const struct reason *reason);
 
 bool is_isa(const char *isa);
 bool is_reason_name(const char *name);
+bool is_key(const char *text);
 
 /* NULL if memory is short.  Pointers to reasons do not outlive the call. */
 struct reason *snapshot_add(struct snapshot *snapshot, const char *name);
 struct reason *snapshot_find_or_add(struct snapshot *snapshot, const char *name);
 const struct reason *snapshot_find(const struct snapshot *snapshot, const char *name);
+
+/* The same of what is added to the other lists */
+struct user_return *snapshot_add_user_return(struct snapshot *snapshot);
+struct preemptor *snapshot_add_preemptor(struct snapshot *snapshot);
+struct nested *snapshot_find_or_add_nested(struct snapshot *snapshot, size_t reason);
+struct chain_exit *snapshot_add_chain_exit(struct snapshot *snapshot);
+struct worst *snapshot_add_worst(struct snapshot *snapshot);
+struct key *snapshot_add_key(struct snapshot *snapshot, size_t reason, const char *text);
+
 void snapshot_derive(struct snapshot *snapshot);
 void snapshot_free(struct snapshot *snapshot);
 

@@ -16,10 +16,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/kernel.h>
+
 #include "clock.h"
-#include "source.h"
+#include "extra.h"
+#include "reason.h"
+#include "vm.h"
 
 #define MAX_TRIES	3
+
+#define SLOW	"/sys/kernel/debug/kvm_exit_stats_slow"
 
 /* A file in sysfs is shorter than a page. */
 #define FILE_LEN	4096
@@ -29,11 +35,9 @@
 	"count cycles_total cycles_min cycles_avg cycles_max "		\
 	"away_total away_min away_avg away_max "			\
 	"away_user away_blocked away_polled away_preempted "		\
-	"user_exits guest_cycles cycles_hist away_hist"
+	"user_exits guest_cycles cycles_hist away_hist user_reasons"
 
-#define MAX_COLUMNS	64
-
-static __printf(2, 3) enum status make_path(char path[PATH_MAX], const char *format, ...)
+enum status make_path(char path[PATH_MAX], const char *format, ...)
 {
 	va_list args;
 	int length;
@@ -47,12 +51,47 @@ static __printf(2, 3) enum status make_path(char path[PATH_MAX], const char *for
 }
 
 /*
+ * Whether a file below @dir, in debugfs, cannot be opened since the kernel is locked down.
+ * @mode is empty if that is not known, but the likely reason.
+ */
+static bool is_locked_down(const char *dir, char mode[32])
+{
+	static const char debugfs[] = "/sys/kernel/debug";
+	const char *below = NULL;
+	char path[PATH_MAX + 64], text[256] = "";
+	FILE *file;
+
+	mode[0] = '\0';
+	for (const char *found = dir; (found = strstr(found, debugfs)); found++)
+		below = found;
+	if (!below)
+		return false;
+	snprintf(path, sizeof(path), "%.*s/sys/kernel/security/lockdown", (int)(below - dir), dir);
+	file = fopen(path, "re");
+	/* securityfs need not be mounted, and nothing else refuses root. */
+	if (!file)
+		return geteuid() == 0;
+	if (fgets(text, sizeof(text), file))
+		sscanf(text, "%*[^[][%31[a-z]]", mode);
+	fclose(file);
+	return *mode && strcmp(mode, "none");
+}
+
+/*
  * What it means, from errno, that a file cannot be read that is below what
  * source_open() has found, or that itself
  */
-static enum status cannot_read(const char *dir, const char *file, const char *vanished)
+enum status cannot_read(const char *dir, const char *file, const char *vanished)
 {
-	switch (errno) {
+	int error = errno;
+	char mode[32];
+
+	if (error == EPERM && is_locked_down(dir, mode))
+		return fail(STATUS_PERMISSION,
+			    "%s%s: %s: kernel lockdown%s%s keeps debugfs from everybody; the numbers of the whole system, in sysfs, can still be read",
+			    dir, file, strerror(error), *mode ? ", mode " : "", mode);
+	errno = error;
+	switch (error) {
 	case EACCES:
 	case EPERM:
 		return fail(STATUS_PERMISSION, "%s%s: %s: only root may read the counters", dir,
@@ -72,41 +111,66 @@ static enum status cannot_read_sysfs(const struct source *source, const char *fi
 	return cannot_read(source->sysfs, file, "kvm_intel or kvm_amd was unloaded");
 }
 
-static enum status cannot_read_table(const struct source *source)
+static enum status cannot_read_table(const char *path)
 {
-	return cannot_read(source->table, "", "the VM is gone");
+	return cannot_read(path, "", "the VM is gone");
 }
 
 /*
- * The text of a file in sysfs without its newline.  The directory stays the one that
- * was found first: another one is that of a module that was loaded anew.
+ * What a file in sysfs has.  The directory stays the one that was found first: another
+ * one is that of a module that was loaded anew.
  */
-static enum status read_file(const struct source *source, const char *file, char text[FILE_LEN])
+static enum status read_whole(const struct source *source, const char *file,
+			      char text[FILE_LEN], size_t *length)
 {
 	int fd = openat(source->sysfs_fd, file + 1, O_RDONLY | O_CLOEXEC);
 	enum status status = STATUS_OK;
-	ssize_t length;
+	ssize_t nr;
 
 	if (fd < 0)
 		return cannot_read_sysfs(source, file);
-
-	length = read(fd, text, FILE_LEN);
-	if (length < 0)
+	nr = read(fd, text, FILE_LEN);
+	if (nr < 0)
 		status = cannot_read_sysfs(source, file);
-	else if (length == 0 || length == FILE_LEN ||
-		 memchr(text, '\n', (size_t)length) != &text[length - 1] ||
-		 memchr(text, '\0', (size_t)length))
-		status = fail(STATUS_BAD_FILE,
-			      "%s%s is malformed: not one line of at most %d bytes",
-			      source->sysfs, file, FILE_LEN - 1);
 	else
-		text[length - 1] = '\0';
+		*length = (size_t)nr;
 	close(fd);
 	return status;
 }
 
-/* Parse a number of 64 bits.  Return what follows, or NULL if there is none. */
-static const char *parse_number(const char *text, uint64_t *number)
+/* The text of a file in sysfs without its newline */
+static enum status read_file(const struct source *source, const char *file, char text[FILE_LEN])
+{
+	size_t length = 0;
+	enum status status = read_whole(source, file, text, &length);
+
+	if (status)
+		return status;
+	if (length == 0 || length == FILE_LEN ||
+	    memchr(text, '\n', length) != &text[length - 1] || memchr(text, '\0', length))
+		return fail(STATUS_BAD_FILE, "%s%s is malformed: not one line of at most %d bytes",
+			    source->sysfs, file, FILE_LEN - 1);
+	text[length - 1] = '\0';
+	return STATUS_OK;
+}
+
+/* The same of a file that has no line, or several.  They end with newlines. */
+static enum status read_lines(const struct source *source, const char *file, char text[FILE_LEN])
+{
+	size_t length = 0;
+	enum status status = read_whole(source, file, text, &length);
+
+	if (status)
+		return status;
+	if (length == FILE_LEN || (length && text[length - 1] != '\n') ||
+	    memchr(text, '\0', length))
+		return fail(STATUS_BAD_FILE, "%s%s is malformed: not lines of at most %d bytes",
+			    source->sysfs, file, FILE_LEN - 1);
+	text[length] = '\0';
+	return STATUS_OK;
+}
+
+const char *parse_number(const char *text, uint64_t *number)
 {
 	char *end;
 
@@ -117,7 +181,7 @@ static const char *parse_number(const char *text, uint64_t *number)
 	return errno ? NULL : end;
 }
 
-static bool parse_whole_number(const char *text, uint64_t *number)
+bool parse_whole_number(const char *text, uint64_t *number)
 {
 	const char *end = parse_number(text, number);
 
@@ -146,6 +210,54 @@ static bool parse_hist(const char *text, uint64_t hist[NR_BUCKETS])
 	}
 }
 
+/* Where the line of a reason says in which ways KVM_RUN returned after its exits */
+#define USER_REASONS	"user_reasons"
+
+/*
+ * N:count:cycles,... or "-", where N is a number, "error" or "other".  False if it is
+ * something else; @memory is false if that is short.
+ */
+static bool parse_user_reasons(const char *text, struct snapshot *snapshot, size_t reason,
+			       bool *memory)
+{
+	*memory = true;
+	if (!strcmp(text, "-"))
+		return true;
+	for (;;) {
+		struct user_return *user_return = snapshot_add_user_return(snapshot);
+		uint64_t number = 0;
+
+		*memory = user_return;
+		if (!user_return)
+			return true;
+		user_return->reason = reason;
+		if (!strncmp(text, "error", 5)) {
+			user_return->number = USER_ERROR;
+			text += 5;
+		} else if (!strncmp(text, "other", 5)) {
+			user_return->number = USER_OTHER;
+			text += 5;
+		} else {
+			text = parse_number(text, &number);
+			if (!text || number > INT_MAX)
+				return false;
+			user_return->number = (int)number;
+		}
+		if (*text++ != ':')
+			return false;
+		text = parse_number(text, &user_return->count);
+		if (!text || *text++ != ':')
+			return false;
+		text = parse_number(text, &user_return->cycles);
+		if (!text)
+			return false;
+		if (!*text)
+			return true;
+		if (*text++ != ',')
+			return false;
+	}
+}
+
 enum status source_number(const struct source *source, const char *file, uint64_t *number)
 {
 	char text[FILE_LEN] = "";
@@ -161,10 +273,13 @@ enum status source_number(const struct source *source, const char *file, uint64_
 /* Where the fields of a line have which number */
 struct columns {
 	size_t of[NR_NUMBERS];
+	/* MAX_COLUMNS, which no line has, with a kernel that does not have this one */
+	size_t user_reasons;
+	/* Lines have no header that tells whether they have it. */
+	bool headless;
 };
 
-/* The fields of a line, and NULL after the last */
-static void split(char *line, const char *fields[MAX_COLUMNS + 1])
+void split(char *line, const char *fields[MAX_COLUMNS + 1])
 {
 	size_t n = 0;
 
@@ -176,16 +291,21 @@ static void split(char *line, const char *fields[MAX_COLUMNS + 1])
 		fields[n++] = NULL;
 }
 
+bool find_field(const char *fields[], const char *name, size_t *column)
+{
+	for (*column = 0; fields[*column]; ++*column) {
+		if (!strcmp(fields[*column], name))
+			return true;
+	}
+	return false;
+}
+
 static enum status find_columns(const char *path, const char *fields[], struct columns *columns)
 {
+	if (!find_field(fields, USER_REASONS, &columns->user_reasons))
+		columns->user_reasons = MAX_COLUMNS;
 	for (size_t i = 0; i < NR_NUMBERS; i++) {
-		size_t *column = &columns->of[i];
-
-		for (*column = 0; fields[*column]; ++*column) {
-			if (!strcmp(fields[*column], numbers[i].name))
-				break;
-		}
-		if (!fields[*column])
+		if (!find_field(fields, numbers[i].name, &columns->of[i]))
 			return fail(STATUS_BAD_FILE, "%s is malformed: there is no column %s", path,
 				    numbers[i].name);
 	}
@@ -209,8 +329,8 @@ static struct reason *add_reason(struct snapshot *snapshot, const char *path, co
 	return reason;
 }
 
-static enum status parse_reason(const char *path, const char *fields[],
-				const struct columns *columns, struct reason *reason)
+static enum status parse_numbers(const char *path, const char *fields[],
+				 const struct columns *columns, struct reason *reason)
 {
 	for (size_t i = 0; i < NR_NUMBERS; i++) {
 		const char *text = fields[columns->of[i]];
@@ -226,8 +346,44 @@ static enum status parse_reason(const char *path, const char *fields[],
 	return STATUS_OK;
 }
 
+/* @reason is the last one of the snapshot. */
+static enum status parse_reason(const char *path, const char *fields[],
+				const struct columns *columns, struct snapshot *snapshot,
+				struct reason *reason)
+{
+	const char *returns = fields[columns->user_reasons];
+	enum status status;
+	bool memory;
+
+	if (!returns && columns->user_reasons < MAX_COLUMNS && !columns->headless)
+		return fail(STATUS_BAD_FILE, "%s is malformed: " USER_REASONS " of %s is missing",
+			    path, reason->name);
+	status = parse_numbers(path, fields, columns, reason);
+	if (status)
+		return status;
+	if (!parse_user_reasons(returns ?: "-", snapshot, snapshot->nr_reasons - 1, &memory))
+		return fail(STATUS_BAD_FILE, "%s is malformed: " USER_REASONS " of %s is '%.80s'",
+			    path, reason->name, returns);
+	return memory ? STATUS_OK : fail(STATUS_SYSTEM, "out of memory");
+}
+
+/* What L2 has of a reason, or which part of that was @reflected */
+static enum status parse_nested(const char *path, const char *fields[],
+				const struct columns *columns, struct snapshot *snapshot,
+				size_t reason, bool reflected)
+{
+	struct nested *nested = snapshot_find_or_add_nested(snapshot, reason);
+	struct reason *to;
+
+	if (!nested)
+		return fail(STATUS_SYSTEM, "out of memory");
+	to = reflected ? &nested->reflected : &nested->l2;
+	snprintf(to->name, sizeof(to->name), "%s", snapshot->reasons[reason].name);
+	return parse_numbers(path, fields, columns, to);
+}
+
 static enum status read_stat(const struct source *source, const struct columns *columns,
-			     struct reason *reason)
+			     struct snapshot *snapshot, struct reason *reason)
 {
 	char file[REASON_NAME_LEN + 16], path[PATH_MAX + sizeof(file)], text[FILE_LEN] = "";
 	const char *fields[MAX_COLUMNS + 1];
@@ -239,7 +395,101 @@ static enum status read_stat(const struct source *source, const struct columns *
 		return status;
 	snprintf(path, sizeof(path), "%s%s", source->sysfs, file);
 	split(text, fields);
-	return parse_reason(path, fields, columns, reason);
+	return parse_reason(path, fields, columns, snapshot, reason);
+}
+
+bool source_wants(const struct source *source, const char *reason)
+{
+	return !*source->only || !strcmp(source->only, reason);
+}
+
+/* What the exits of the last reason of the snapshot were for */
+static enum status read_keys(const struct source *source, struct snapshot *snapshot)
+{
+	const size_t reason = snapshot->nr_reasons - 1;
+	char file[REASON_NAME_LEN + 16], path[PATH_MAX + sizeof(file)], text[FILE_LEN] = "";
+	const char *fields[MAX_COLUMNS + 1];
+	enum status status;
+	char *rest = text;
+
+	snprintf(file, sizeof(file), "/reasons/%s/keys", snapshot->reasons[reason].name);
+	snprintf(path, sizeof(path), "%s%s", source->sysfs, file);
+	status = read_lines(source, file, text);
+	while (!status && *rest) {
+		split(strsep(&rest, "\n"), fields);
+		status = parse_key(path, fields, snapshot, reason);
+	}
+	return status;
+}
+
+/* The exits of a reason that took longest, each in a file */
+static enum status read_worst(const struct source *source, struct snapshot *snapshot,
+			      const char *reason)
+{
+	static const struct {
+		const char *file;
+		bool away;
+		bool late;
+	} files[] = {
+		{ "cycles_worst", false, false },
+		{ "away_worst", true, false },
+		{ "cycles_late", false, true },
+		{ "away_late", true, true },
+	};
+	char file[REASON_NAME_LEN + 32], path[PATH_MAX + sizeof(file)], text[FILE_LEN] = "";
+	const char *fields[MAX_COLUMNS + 1];
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; !status && i < ARRAY_SIZE(files); i++) {
+		snprintf(file, sizeof(file), "/reasons/%s/%s", reason, files[i].file);
+		snprintf(path, sizeof(path), "%s%s", source->sysfs, file);
+		status = read_file(source, file, text);
+		split(text, fields);
+		if (!status)
+			status = parse_worst(path, fields, snapshot, reason, files[i].away,
+					     files[i].late);
+	}
+	return status;
+}
+
+/* The exits of the last reason of the snapshot that L2 had */
+static enum status read_nested(const struct source *source, const struct columns *columns,
+			       struct snapshot *snapshot)
+{
+	static const char * const files[] = { "nested", "reflected" };
+	const size_t reason = snapshot->nr_reasons - 1;
+	char file[REASON_NAME_LEN + 32], path[PATH_MAX + sizeof(file)], text[FILE_LEN] = "";
+	const char *fields[MAX_COLUMNS + 1];
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; !status && i < ARRAY_SIZE(files); i++) {
+		snprintf(file, sizeof(file), "/reasons/%s/%s", snapshot->reasons[reason].name,
+			 files[i]);
+		snprintf(path, sizeof(path), "%s%s", source->sysfs, file);
+		status = read_file(source, file, text);
+		split(text, fields);
+		if (!status)
+			status = parse_nested(path, fields, columns, snapshot, reason, i == 1);
+	}
+	return status;
+}
+
+/* Of a reason that never occurred there are none. */
+static enum status read_extras(const struct source *source, const struct columns *columns,
+			       struct snapshot *snapshot)
+{
+	const struct reason *reason = &snapshot->reasons[snapshot->nr_reasons - 1];
+	enum status status = STATUS_OK;
+
+	if (!reason->count || !source_wants(source, reason->name))
+		return STATUS_OK;
+	if (source->extras & EXTRA_KEYS)
+		status = read_keys(source, snapshot);
+	if (!status && (source->extras & EXTRA_WORST))
+		status = read_worst(source, snapshot, reason->name);
+	if (!status && (source->extras & EXTRA_NESTED))
+		status = read_nested(source, columns, snapshot);
+	return status;
 }
 
 static enum status read_reasons(const struct source *source, struct snapshot *snapshot)
@@ -248,7 +498,7 @@ static enum status read_reasons(const struct source *source, struct snapshot *sn
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	char names[] = STAT_COLUMNS, path[PATH_MAX + 16];
 	const char *fields[MAX_COLUMNS + 1];
-	struct columns columns = {};
+	struct columns columns = { .headless = true };
 	struct dirent *entry;
 	enum status status;
 
@@ -269,7 +519,8 @@ static enum status read_reasons(const struct source *source, struct snapshot *sn
 			continue;
 		reason = add_reason(snapshot, path, entry->d_name, &status);
 		if (reason)
-			status = read_stat(source, &columns, reason);
+			status = read_stat(source, &columns, snapshot, reason) ?:
+				 read_extras(source, &columns, snapshot);
 	}
 	if (!status && errno)
 		status = cannot_read_sysfs(source, "/reasons");
@@ -289,6 +540,10 @@ static enum status read_sysfs(const struct source *source, struct snapshot *snap
 		enum status status;
 
 		snapshot->nr_reasons = 0;
+		snapshot->nr_user_returns = 0;
+		snapshot->nr_keys = 0;
+		snapshot->nr_worst = 0;
+		snapshot->nr_nested = 0;
 		status = source_number(source, "/total_exits", &before);
 		if (!status)
 			status = read_reasons(source, snapshot);
@@ -307,57 +562,180 @@ static enum status read_sysfs(const struct source *source, struct snapshot *snap
 		    source->sysfs, MAX_TRIES);
 }
 
-/* A line below the header of a table.  It is @whole with the last one, "dropped N". */
-static enum status parse_line(const char *path, const char *fields[],
-			      const struct columns *columns, struct snapshot *snapshot,
-			      bool *whole)
+void set_text(char *to, size_t size, const char *field)
+{
+	char *text = to;
+
+	while (*field && size > 1) {
+		if (field[0] == '\\' && strspn(field + 1, "01234567") >= 3) {
+			*to = (char)((field[1] - '0') << 6 | (field[2] - '0') << 3 |
+				     (field[3] - '0'));
+			field += 4;
+		} else {
+			*to = *field++;
+		}
+		to++;
+		size--;
+	}
+	*to = '\0';
+	make_printable(text);
+}
+
+/* A line above the header of a table.  What it says need not be known here. */
+static enum status parse_head(const char *path, const char *fields[], struct identity *identity)
+{
+	const char *name = fields[0] ?: "", *text = fields[0] && fields[1] ? fields[1] : "";
+	const struct {
+		const char *name;
+		uint64_t *number;
+	} head[] = {
+		{ "vm", &identity->number },
+		{ "pid", &identity->pid },
+		{ "created_ns", &identity->created_ns },
+		{ "vcpus", &identity->nr_vcpus },
+	};
+
+	if (!strcmp(name, "command"))
+		set_text(identity->command, sizeof(identity->command), text);
+	else if (!strcmp(name, "cgroup") && strcmp(text, "-"))
+		set_text(identity->cgroup, sizeof(identity->cgroup), text);
+	for (size_t i = 0; i < ARRAY_SIZE(head); i++) {
+		if (!strcmp(name, head[i].name) && !parse_whole_number(text, head[i].number))
+			return fail(STATUS_BAD_FILE, "%s is malformed: %s is '%.80s'", path, name,
+				    text);
+	}
+	return STATUS_OK;
+}
+
+/* The process that got the CPU: pid, command, count, error, cycles, max */
+static enum status parse_preemptor(const char *path, const char *fields[],
+				   struct snapshot *snapshot)
+{
+	struct preemptor *preemptor = snapshot_add_preemptor(snapshot);
+	size_t i;
+
+	if (!preemptor)
+		return fail(STATUS_SYSTEM, "out of memory");
+	for (i = 1; i <= 6 && fields[i]; i++)
+		;
+	if (i <= 6 || !parse_whole_number(fields[1], &preemptor->pid) ||
+	    !parse_whole_number(fields[3], &preemptor->count) ||
+	    !parse_whole_number(fields[4], &preemptor->error) ||
+	    !parse_whole_number(fields[5], &preemptor->cycles) ||
+	    !parse_whole_number(fields[6], &preemptor->max))
+		return fail(STATUS_BAD_FILE, "%s is malformed: %s of '%.80s' is not six fields",
+			    path, fields[0], i > 1 ? fields[1] : "");
+	set_text(preemptor->command, sizeof(preemptor->command), fields[2]);
+	return STATUS_OK;
+}
+
+/* A line of a table that not every view needs: "key", say, a reason, and what is known of it */
+static enum status parse_extra(const struct source *source, const char *path,
+			       const char *fields[], const struct columns *columns,
+			       struct snapshot *snapshot)
+{
+	const char *what = fields[0] ?: "", *name = fields[0] && fields[1] ? fields[1] : "";
+	const struct reason *reason;
+	bool away;
+	int extra = 0;
+
+	if (!strcmp(what, "key"))
+		extra = EXTRA_KEYS;
+	else if (!strcmp(what, "worst"))
+		extra = EXTRA_WORST;
+	else if (!strcmp(what, "nested") || !strcmp(what, "reflected"))
+		extra = EXTRA_NESTED;
+	if (!(source->extras & extra) || !source_wants(source, name))
+		return STATUS_OK;
+	reason = snapshot_find(snapshot, name);
+	if (!reason)
+		return fail(STATUS_BAD_FILE, "%s is malformed: %s of '%.80s', which has no row",
+			    path, what, name);
+	if (extra == EXTRA_KEYS)
+		return parse_key(path, fields + 2, snapshot,
+				 (size_t)(reason - snapshot->reasons));
+	/* The same columns as in a row, one to the right */
+	if (extra == EXTRA_NESTED)
+		return parse_nested(path, fields + 1, columns, snapshot,
+				    (size_t)(reason - snapshot->reasons),
+				    !strcmp(what, "reflected"));
+	if (!fields[2] || !parse_kind(fields[2], &away))
+		return fail(STATUS_BAD_FILE,
+			    "%s is malformed: worst %s is neither of cycles nor away", path, name);
+	return parse_worst(path, fields + 3, snapshot, name, away, false);
+}
+
+/*
+ * A line below the header of a table.  The @rows end with what they add up to, and it is
+ * @whole with the last line, "dropped N".  Later kernels may have more in between.
+ */
+static enum status parse_line(const struct source *source, const char *path,
+			      const char *fields[], const struct columns *columns,
+			      struct snapshot *snapshot, bool *rows, bool *whole)
 {
 	const char *name = fields[0] ?: "", *number = fields[0] && fields[1] ? fields[1] : "";
 
-	/* What the others add up to */
-	if (!strcmp(name, "TOTAL"))
+	if (!strcmp(name, "TOTAL")) {
+		*rows = false;
 		return STATUS_OK;
+	}
+	if (!strcmp(name, "preempted_by"))
+		return parse_preemptor(path, fields, snapshot);
 
 	*whole = !strcmp(name, "dropped");
-	if (!*whole) {
+	if (!*whole && *rows) {
 		enum status status;
 		struct reason *reason = add_reason(snapshot, path, name, &status);
 
-		return reason ? parse_reason(path, fields, columns, reason) : status;
+		return reason ? parse_reason(path, fields, columns, snapshot, reason) : status;
 	}
+	if (!*whole)
+		return parse_extra(source, path, fields, columns, snapshot);
 	if (!parse_whole_number(number, &snapshot->dropped))
 		return fail(STATUS_BAD_FILE, "%s is malformed: dropped is '%.80s'", path, number);
 	return STATUS_OK;
 }
 
-/* A table is no ABI: its columns are found by name, but for that of the reason. */
-static enum status read_table(const struct source *source, struct snapshot *snapshot)
+/*
+ * A table is no ABI: its columns are found by name, but for that of the reason, which
+ * says where the head ends.  Without @snapshot, only the head is read.
+ */
+static enum status read_table(const struct source *source, const char *path,
+			      struct snapshot *snapshot, struct identity *identity)
 {
-	FILE *file = fopen(source->table, "re");
+	FILE *file = fopen(path, "re");
 	const char *fields[MAX_COLUMNS + 1];
-	bool header = false, whole = false;
+	bool header = false, rows = true, whole = false;
 	enum status status = STATUS_OK;
 	struct columns columns = {};
 	char *line = NULL;
 	size_t size = 0;
 
+	memset(identity, 0, sizeof(*identity));
 	if (!file)
-		return cannot_read_table(source);
+		return cannot_read_table(path);
 
-	while (!status && !whole && getline(&line, &size, file) > 0) {
+	while (!status && !(snapshot ? whole : header) && getline(&line, &size, file) > 0) {
 		split(line, fields);
-		status = header ? parse_line(source->table, fields, &columns, snapshot, &whole) :
-				  find_columns(source->table, fields, &columns);
-		header = true;
+		if (header) {
+			status = parse_line(source, path, fields, &columns, snapshot, &rows,
+					    &whole);
+			continue;
+		}
+		header = fields[0] && !strcmp(fields[0], "reason");
+		status = header ? find_columns(path, fields, &columns) :
+				  parse_head(path, fields, identity);
 	}
 	if (!status && ferror(file))
-		status = cannot_read_table(source);
-	else if (!status && !whole)
-		status = fail(STATUS_BAD_FILE, "%s is malformed: it has no line 'dropped'",
-			      source->table);
+		status = cannot_read_table(path);
+	else if (!status && !header)
+		status = fail(STATUS_BAD_FILE, "%s is malformed: it has no header", path);
+	else if (!status && snapshot && !whole)
+		status = fail(STATUS_BAD_FILE, "%s is malformed: it has no line 'dropped'", path);
 	free(line);
 	fclose(file);
-	snapshot_derive(snapshot);
+	if (snapshot)
+		snapshot_derive(snapshot);
 	return status;
 }
 
@@ -376,7 +754,7 @@ static enum status read_isa(const struct source *source, struct snapshot *snapsh
 	return STATUS_OK;
 }
 
-enum status source_read(const struct source *source, struct snapshot *snapshot)
+enum status source_begin(const struct source *source, struct snapshot *snapshot)
 {
 	enum status status;
 
@@ -388,8 +766,80 @@ enum status source_read(const struct source *source, struct snapshot *snapshot)
 	status = read_isa(source, snapshot);
 	if (!status)
 		status = source_number(source, "/tsc_khz", &snapshot->tsc_khz);
-	if (!status)
-		status = source->vm ? read_table(source, snapshot) : read_sysfs(source, snapshot);
+	return status;
+}
+
+enum status source_read_table(const struct source *source, const char *path,
+			      struct snapshot *snapshot, struct identity *identity)
+{
+	enum status status = source_begin(source, snapshot) ?:
+			     read_table(source, path, snapshot, identity);
+
+	if (status)
+		snapshot_free(snapshot);
+	return status;
+}
+
+enum status source_read_head(const char *path, struct identity *identity)
+{
+	return read_table(NULL, path, NULL, identity);
+}
+
+/* A reason, a kind, and the fields of an exit in each line */
+static enum status read_slow(const struct source *source, struct snapshot *snapshot)
+{
+	const char *fields[MAX_COLUMNS + 1];
+	enum status status = STATUS_OK;
+	char *line = NULL, path[PATH_MAX];
+	size_t size = 0;
+	bool away;
+	FILE *file;
+
+	status = make_path(path, "%s" SLOW, source->sysroot);
+	if (status)
+		return status;
+	file = fopen(path, "re");
+	if (!file && errno == ENOENT)
+		return fail(STATUS_UNAVAILABLE,
+			    "%s: %s: debugfs is not mounted there, or the kernel does not log slow exits",
+			    path, strerror(errno));
+	if (!file)
+		return cannot_read(path, "", "kvm.ko was unloaded");
+
+	while (!status && getline(&line, &size, file) > 0) {
+		split(line, fields);
+		if (!fields[0] || !fields[1] || !is_reason_name(fields[0]) ||
+		    !parse_kind(fields[1], &away))
+			status = fail(STATUS_BAD_FILE,
+				      "%s is malformed: '%.80s' is not followed by cycles or away",
+				      path, fields[0] ?: "");
+		else if (source_wants(source, fields[0]))
+			status = parse_worst(path, fields + 2, snapshot, fields[0], away, false);
+	}
+	if (!status && ferror(file))
+		status = cannot_read(path, "", "kvm.ko was unloaded");
+	free(line);
+	fclose(file);
+	return status;
+}
+
+enum status source_read(const struct source *source, struct snapshot *snapshot)
+{
+	struct identity identity;
+	enum status status;
+
+	if (source->extras & EXTRA_SLOW)
+		status = source_begin(source, snapshot) ?: read_slow(source, snapshot);
+	else if (source->extras & EXTRA_CHAIN)
+		status = source_begin(source, snapshot) ?: read_chains(source, snapshot);
+	else if (source->vm || source->debugfs)
+		status = source_read_table(source, source->table, snapshot, &identity);
+	else
+		status = source_begin(source, snapshot) ?: read_sysfs(source, snapshot);
+	if (!status && source->codes)
+		status = read_codes(source, snapshot);
+	if (!status && source->names)
+		name_worst(source, snapshot);
 	if (status)
 		snapshot_free(snapshot);
 	return status;
@@ -403,84 +853,80 @@ bool source_has_reason(const struct source *source, const char *name)
 	return faccessat(source->sysfs_fd, file, F_OK, 0) == 0;
 }
 
-/* Whether directory @name of debugfs, <pid>-<fd>, is the VM "PID" or "PID-FD" */
-static bool is_vm(const char *name, const char *vm)
+/* That of source->dir, and of one of its vCPUs if that is asked for */
+static enum status use_table(struct source *source)
 {
-	size_t length = strlen(vm);
-
-	if (!isdigit((unsigned char)*name) || strncmp(name, vm, length))
-		return false;
-	return !name[length] || (name[length] == '-' && !strchr(vm, '-'));
-}
-
-/* The directory of the VM, the only one that is asked for */
-static enum status find_vm(const struct source *source, const char *debugfs,
-			   char name[NAME_MAX + 1])
-{
-	char all[1024] = "";
-	struct dirent *entry;
-	size_t found = 0;
-	DIR *dir;
-
-	dir = opendir(debugfs);
-	if (!dir && errno == ENOENT)
-		return fail(STATUS_UNAVAILABLE,
-			    "%s: %s: debugfs is not mounted there, or kvm.ko is not loaded",
-			    debugfs, strerror(errno));
-	if (!dir)
-		return cannot_read(debugfs, "", "kvm.ko was unloaded");
-
-	while ((entry = readdir(dir))) {
-		size_t used = strlen(all);
-
-		if (!is_vm(entry->d_name, source->vm))
-			continue;
-		found++;
-		snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
-		snprintf(all + used, sizeof(all) - used, " %s", name);
-	}
-	closedir(dir);
-
-	if (!found)
-		return fail(STATUS_UNAVAILABLE, "--vm %s: there is no such VM in %s", source->vm,
-			    debugfs);
-	if (found > 1)
-		return fail(STATUS_USAGE,
-			    "--vm %s: the process has more than one VM, name one of:%s",
-			    source->vm, all);
-	return STATUS_OK;
+	if (source->vcpu >= 0)
+		snprintf(source->scope, sizeof(source->scope), "vm %s vcpu %d", source->dir,
+			 source->vcpu);
+	else
+		snprintf(source->scope, sizeof(source->scope), "vm %s", source->dir);
+	return make_table_path(source->table, source->sysroot, source->dir, source->vcpu);
 }
 
 static enum status open_vm(struct source *source)
 {
-	char debugfs[PATH_MAX], vm[NAME_MAX + 1];
-	enum status status;
+	enum status status = find_vm(source, source->dir) ?: use_table(source);
 
-	status = make_path(debugfs, "%s/sys/kernel/debug/kvm", source->sysroot);
-	if (!status)
-		status = find_vm(source, debugfs, vm);
-	if (!status && source->vcpu >= 0)
-		status = make_path(source->table, "%s/%s/vcpu%d/exit_stats", debugfs, vm,
-				   source->vcpu);
-	else if (!status)
-		status = make_path(source->table, "%s/%s/exit_stats", debugfs, vm);
-	if (status)
+	if (status || access(source->table, F_OK) == 0)
 		return status;
-
-	if (source->vcpu >= 0)
-		snprintf(source->scope, sizeof(source->scope), "vm %.30s vcpu %d", vm,
-			 source->vcpu);
-	else
-		snprintf(source->scope, sizeof(source->scope), "vm %.30s", vm);
-
-	if (access(source->table, F_OK) == 0)
-		return STATUS_OK;
 	if (errno != ENOENT)
-		return cannot_read_table(source);
+		return cannot_read_table(source->table);
 	if (source->vcpu < 0)
 		return fail(STATUS_UNAVAILABLE, "--vm %s: it has no table %s", source->vm,
 			    source->table);
-	return fail(STATUS_UNAVAILABLE, "--vcpu %d: VM %s has no such vCPU", source->vcpu, vm);
+	return fail(STATUS_UNAVAILABLE, "--vcpu %d: VM %s has no such vCPU", source->vcpu,
+		    source->dir);
+}
+
+enum status source_turn(struct source *source, const struct source *home, const char *dir)
+{
+	*source = *home;
+	if (!dir)
+		return STATUS_OK;
+	snprintf(source->dir, sizeof(source->dir), "%s", dir);
+	source->vm = source->dir;
+	source->vcpu = -1;
+	return use_table(source);
+}
+
+static enum status open_system_table(struct source *source)
+{
+	enum status status = make_path(source->table, "%s/sys/kernel/debug/kvm_exit_stats",
+				       source->sysroot);
+
+	if (status || access(source->table, F_OK) == 0)
+		return status;
+	if (errno != ENOENT)
+		return cannot_read_table(source->table);
+	return fail(STATUS_UNAVAILABLE, "%s: %s: debugfs is not mounted there", source->table,
+		    strerror(errno));
+}
+
+/* Ask for no extras that the kernel does not have. */
+static enum status check_extras(struct source *source)
+{
+	static const struct {
+		int extra;
+		const char *file;
+		const char *what;
+	} needed[] = {
+		{ EXTRA_KEYS, "keys", "does not keep what exits were for" },
+		{ EXTRA_WORST, "reasons/UNKNOWN/cycles_worst", "does not keep the worst exits" },
+		{ EXTRA_SLOW, "slow_us", "does not log slow exits" },
+		{ EXTRA_NESTED, "reasons/UNKNOWN/nested", "does not tell the exits of L2" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (!(source->extras & needed[i].extra) ||
+		    faccessat(source->sysfs_fd, needed[i].file, F_OK, 0) == 0)
+			continue;
+		source->extras &= ~needed[i].extra;
+		if (!source->lenient)
+			return fail(STATUS_UNAVAILABLE, "%s/%s: %s: the kernel %s", source->sysfs,
+				    needed[i].file, strerror(errno), needed[i].what);
+	}
+	return STATUS_OK;
 }
 
 enum status source_open(struct source *source)
@@ -497,7 +943,12 @@ enum status source_open(struct source *source)
 			    source->sysfs, strerror(errno));
 	if (source->sysfs_fd < 0)
 		return cannot_read_sysfs(source, "");
+	status = check_extras(source);
+	if (status)
+		return status;
 
 	snprintf(source->scope, sizeof(source->scope), "system");
-	return source->vm ? open_vm(source) : STATUS_OK;
+	if (source->vm)
+		return open_vm(source);
+	return source->debugfs ? open_system_table(source) : STATUS_OK;
 }

@@ -6,6 +6,35 @@
 
 #include "snapshot.h"
 
+/* "<pid>-<fd>", two numbers of at most 10 digits */
+#define VM_DIR_LEN	24
+
+/* What the head of a table says of the VM.  All 0 with a kernel that has no heads. */
+struct identity {
+	/* From 1; no other VM ever has it. */
+	uint64_t number;
+	uint64_t pid;
+	char command[COMMAND_LEN];
+	/* Empty if it is not known */
+	char cgroup[PATH_MAX];
+	/* CLOCK_BOOTTIME */
+	uint64_t created_ns;
+	uint64_t nr_vcpus;
+};
+
+/* What a snapshot has beside the numbers of exit reasons if that is asked for, one bit each */
+enum extra {
+	EXTRA_KEYS = 1 << 0,
+	/* Exits that took longest */
+	EXTRA_WORST = 1 << 1,
+	/* Those of the log of slow exits, and nothing else */
+	EXTRA_SLOW = 1 << 2,
+	/* Exits of L2 */
+	EXTRA_NESTED = 1 << 3,
+	/* The last exits of vCPUs, and nothing else */
+	EXTRA_CHAIN = 1 << 4,
+};
+
 /* Where the kernel's numbers are read: of the system, a VM or a vCPU */
 struct source {
 	const char *sysroot;
@@ -13,21 +42,77 @@ struct source {
 	const char *vm;
 	/* Negative is the whole VM */
 	int vcpu;
+	/* Snapshots shall have the codes of reasons. */
+	bool codes;
+	int extras;
+	/* Those that a kernel does not have can be missing. */
+	bool lenient;
+	/* Exits shall have the names of their VMs. */
+	bool names;
+	/* The only reason that they are read of, unless it is empty */
+	char only[REASON_NAME_LEN];
+	/* The system's table of debugfs in place of sysfs, for what sysfs does not have */
+	bool debugfs;
 
 	/* Set by source_open() */
 	char sysfs[PATH_MAX];
 	int sysfs_fd;
 	char table[PATH_MAX];
+	/* The directory of the VM, "<pid>-<fd>" */
+	char dir[VM_DIR_LEN];
 	char scope[64];
 };
 
 /* Find what is asked for.  @vm is well-formed. */
 enum status source_open(struct source *source);
 
+/* Turn to the VM of that directory or, with NULL, to what @home is, which is open. */
+enum status source_turn(struct source *source, const struct source *home, const char *dir);
+
 /* Whether the kernel knows an exit reason of that name, be there exits of it or not */
 bool source_has_reason(const struct source *source, const char *name);
 
+/* Begin a snapshot by the time, and what tables do not say. */
+enum status source_begin(const struct source *source, struct snapshot *snapshot);
+
 enum status source_read(const struct source *source, struct snapshot *snapshot);
+
+/*
+ * The same of another table of debugfs, @path, of a VM, a vCPU or the system.
+ * STATUS_VANISHED if it is not there.
+ */
+enum status source_read_table(const struct source *source, const char *path,
+			      struct snapshot *snapshot, struct identity *identity);
+
+/* Only what the head of a table says */
+enum status source_read_head(const char *path, struct identity *identity);
+
+#define MAX_COLUMNS	64
+
+/* The fields of a line of a table, and NULL after the last */
+void split(char *line, const char *fields[MAX_COLUMNS + 1]);
+
+/* Which field of a header has that name.  False if none has. */
+bool find_field(const char *fields[], const char *name, size_t *column);
+
+/*
+ * The text of a field in which the kernel escapes blanks etc. as /proc/mounts does.
+ * What a terminal would obey becomes a question mark.
+ */
+void set_text(char *to, size_t size, const char *field);
+
+/* Parse a number of 64 bits.  Return what follows, or NULL if there is none. */
+const char *parse_number(const char *text, uint64_t *number);
+bool parse_whole_number(const char *text, uint64_t *number);
+
+/* Make a path; it is an error if it is too long. */
+enum status make_path(char path[PATH_MAX], const char *format, ...) __printf(2, 3);
+
+/* What it means, from errno, that a file cannot be read that was there */
+enum status cannot_read(const char *dir, const char *file, const char *vanished);
+
+/* Whether a reason is one whose extras are read */
+bool source_wants(const struct source *source, const char *reason);
 
 /* One number that is no part of a snapshot, e.g. "enabled" */
 enum status source_number(const struct source *source, const char *file, uint64_t *number);

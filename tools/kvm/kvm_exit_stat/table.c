@@ -18,36 +18,30 @@ void table_begin(struct table *table, enum format format)
 
 	/* The width of a terminal must not cut numbers. */
 	scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_NEVER);
-	if (format == FORMAT_CSV || format == FORMAT_RAW)
+	if (format == FORMAT_RAW)
 		table->failed |= scols_table_enable_raw(table->scols, 1) < 0;
-	if (format == FORMAT_CSV)
-		table->failed |= scols_table_set_column_separator(table->scols, ",") < 0;
-	if (format == FORMAT_JSON) {
-		table->failed |= scols_table_enable_json(table->scols, 1) < 0;
-		table->failed |= scols_table_set_name(table->scols, "reasons") < 0;
-	}
 }
 
-void table_column(struct table *table, const char *name, enum kind kind)
+void table_column(struct table *table, const char *name, enum kind kind, bool tree)
 {
-	struct libscols_column *column;
+	int flags = kind == KIND_TEXT ? 0 : SCOLS_FL_RIGHT;
 
 	if (table->failed)
 		return;
-	column = scols_table_new_column(table->scols, name, 0,
-					kind == KIND_TEXT ? 0 : SCOLS_FL_RIGHT);
-	table->failed = !column || scols_column_set_json_type(column, kind == KIND_TEXT ?
-							      SCOLS_JSON_STRING :
-							      SCOLS_JSON_NUMBER) < 0;
+	if (tree && table->format == FORMAT_HUMAN)
+		flags |= SCOLS_FL_TREE;
+	table->failed = !scols_table_new_column(table->scols, name, 0, flags);
 	table->nr_columns++;
 }
 
-void table_line(struct table *table)
+void table_line(struct table *table, bool below)
 {
 	if (table->failed)
 		return;
-	table->line = scols_table_new_line(table->scols, NULL);
+	table->line = scols_table_new_line(table->scols, below ? table->parent : NULL);
 	table->failed = !table->line;
+	if (!below)
+		table->parent = table->line;
 }
 
 void table_cell(struct table *table, size_t column, const char *text)
@@ -59,8 +53,8 @@ void table_cell(struct table *table, size_t column, const char *text)
 		table->failed = scols_line_set_data(table->line, column, text) < 0;
 }
 
-/* libsmartcols prints nothing of a table without lines. */
-static void print_empty(const struct table *table)
+/* The names of the columns: libsmartcols prints nothing of a table without lines. */
+static void print_names(const struct table *table)
 {
 	for (size_t i = 0; i < table->nr_columns; i++) {
 		struct libscols_column *column = scols_table_get_column(table->scols, i);
@@ -71,34 +65,53 @@ static void print_empty(const struct table *table)
 	putchar('\n');
 }
 
-/* libsmartcols has an object of the lines alone: put the number in front. */
-static bool print_json(const struct table *table)
+/* A field of CSV, in quotes if it has to be, see RFC 4180 */
+static void print_field(const char *text)
 {
-	char *text = NULL;
+	if (!text[strcspn(text, ",\"")]) {
+		fputs(text, stdout);
+		return;
+	}
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"')
+			putchar('"');
+		putchar(*text);
+	}
+	putchar('"');
+}
 
-	if (!scols_table_get_nlines(table->scols))
-		text = strdup("{\n   \"reasons\": []\n}\n");
-	else if (scols_print_table_to_string(table->scols, &text) < 0)
-		return false;
-	if (!text)
-		return false;
+/* libsmartcols has no quotes: names of VMs can have commas. */
+static void print_csv(const struct table *table)
+{
+	struct libscols_column *column;
+	struct libscols_line *line;
 
-	putchar('{');
-	if (table->name)
-		printf("\n   \"%s\": %llu,", table->name, (unsigned long long)table->number);
-	fputs(text + 1, stdout);
-	free(text);
-	return true;
+	if (!table->headless)
+		print_names(table);
+	for (size_t i = 0; (line = scols_table_get_line(table->scols, i)); i++) {
+		for (size_t j = 0; j < table->nr_columns; j++) {
+			if (j)
+				putchar(',');
+			column = scols_table_get_column(table->scols, j);
+			print_field(scols_line_get_column_data(line, column) ?: "");
+		}
+		putchar('\n');
+	}
 }
 
 enum status table_print(struct table *table)
 {
-	if (!table->failed && table->format == FORMAT_JSON)
-		table->failed = !print_json(table);
-	else if (!table->failed && !scols_table_get_nlines(table->scols))
-		print_empty(table);
-	else if (!table->failed)
+	if (!table->failed && table->headless)
+		table->failed = scols_table_enable_noheadings(table->scols, 1) < 0;
+	if (table->failed)
+		;
+	else if (table->format == FORMAT_CSV)
+		print_csv(table);
+	else if (scols_table_get_nlines(table->scols))
 		table->failed = scols_print_table(table->scols) != 0;
+	else if (!table->headless)
+		print_names(table);
 	scols_unref_table(table->scols);
 
 	if (table->failed)
@@ -106,15 +119,116 @@ enum status table_print(struct table *table)
 	return STATUS_OK;
 }
 
-enum status print_snapshot(const struct snapshot *snapshot, const struct selection *selection,
-			   enum format format, const struct style *style)
+void json_add_about(struct json_object *to, const struct snapshot *snapshot,
+		    const struct style *style)
 {
-	const struct reason **reasons;
+	char from[TIME_LEN], time[TIME_LEN];
+
+	format_time(from, snapshot->from);
+	format_time(time, snapshot->time);
+	json_add(to, "time", json_object_new_string(time));
+	json_add(to, "isa", json_object_new_string(snapshot->isa));
+	json_add(to, "scope", json_object_new_string(snapshot->scope));
+	json_add(to, "tsc_khz", json_object_new_uint64(snapshot->tsc_khz));
+	json_add(to, "unit", json_object_new_string(style->time ? "us" : "cycles"));
+	if (snapshot->interval)
+		json_add(to, "from", json_object_new_string(from));
+	else
+		json_add_null(to, "from");
+	json_add(to, "to", json_object_new_string(time));
+	if (snapshot->interval)
+		json_add(to, "seconds", json_new_seconds(snapshot->seconds));
+	else
+		json_add_null(to, "seconds");
+	json_add(to, "dropped", json_object_new_uint64(snapshot->dropped));
+}
+
+void json_add_value(struct json_object *to, const char *name, enum kind kind,
+		    const struct value *value, const struct style *style)
+{
+	char key[VALUE_LEN] = "", text[VALUE_LEN];
+
+	/* Not tolower(), for which I in Turkish, say, has no i. */
+	for (size_t i = 0; i < sizeof(key) - 1 && name[i]; i++)
+		key[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
+
+	if (!value->known) {
+		json_add_null(to, key);
+	} else if (kind == KIND_TEXT) {
+		json_add(to, key, json_object_new_string(value->text));
+	} else if (kind == KIND_COUNT || kind == KIND_ID || (kind == KIND_CYCLES && !style->time)) {
+		json_add(to, key, json_object_new_uint64(value->n));
+	} else {
+		/* With the decimals of the other formats */
+		format_value(text, kind, value, style);
+		json_add(to, key, json_object_new_double_s(strtod(text, NULL), text));
+	}
+}
+
+static enum status print_rows_json(const struct row *rows, size_t nr,
+				   const struct selection *selection, const struct style *style,
+				   const struct snapshot *about)
+{
+	struct json_object *object = json_object_new_object(), *lines;
+
+	json_add(object, "schema", json_object_new_int(SCHEMA_VERSION));
+	json_add_about(object, about, style);
+	lines = json_add(object, selection->of->lines, json_object_new_array());
+	for (size_t i = 0; i < nr; i++) {
+		struct json_object *line = json_object_new_object();
+
+		for (size_t j = 0; j < selection->nr; j++) {
+			const struct column *column = selection->columns[j];
+			struct value value = column->get(column, rows[i].snapshot,
+							 rows[i].reason);
+
+			json_add_value(line, column->name, column->kind, &value, style);
+		}
+		json_append(lines, line);
+	}
+	return json_print(stdout, object);
+}
+
+enum status print_rows(const struct row *rows, size_t nr, const struct selection *selection,
+		       enum format format, const struct style *style,
+		       const struct snapshot *about, bool headless)
+{
 	struct table table;
+
+	if (format == FORMAT_JSON)
+		return print_rows_json(rows, nr, selection, style, about);
+
+	table_begin(&table, format);
+	table.headless = headless;
+	for (size_t i = 0; i < selection->nr; i++)
+		table_column(&table, selection->columns[i]->name, selection->columns[i]->kind,
+			     selection->columns[i]->tree);
+	for (size_t i = 0; i < nr; i++) {
+		table_line(&table, rows[i].below);
+		for (size_t j = 0; j < selection->nr; j++) {
+			const struct column *column = selection->columns[j];
+			struct value value = column->get(column, rows[i].snapshot,
+							 rows[i].reason);
+			char text[VALUE_LEN];
+
+			format_value(text, column->kind, &value, style);
+			/* Those of people and programs can be longer. */
+			table_cell(&table, j, column->kind == KIND_TEXT && value.known ?
+				   value.text : text);
+		}
+	}
+	return table_print(&table);
+}
+
+enum status print_snapshot(const struct snapshot *snapshot, const struct selection *selection,
+			   enum format format, const struct style *style, bool headless)
+{
+	struct row *rows;
+	enum status status;
 	size_t nr;
 
-	reasons = sort_reasons(selection, snapshot, &nr);
-	if (!reasons)
+	rows = sort_reasons(selection, snapshot, &nr);
+	if (!rows)
 		return fail(STATUS_SYSTEM, "out of memory");
 
 	if (format == FORMAT_HUMAN) {
@@ -124,22 +238,7 @@ enum status print_snapshot(const struct snapshot *snapshot, const struct selecti
 		printf("%s\n\n", title);
 	}
 
-	table_begin(&table, format);
-	table.name = "dropped";
-	table.number = snapshot->dropped;
-	for (size_t i = 0; i < selection->nr; i++)
-		table_column(&table, selection->columns[i]->name, selection->columns[i]->kind);
-	for (size_t i = 0; i < nr; i++) {
-		table_line(&table);
-		for (size_t j = 0; j < selection->nr; j++) {
-			const struct column *column = selection->columns[j];
-			struct value value = column->get(column, snapshot, reasons[i]);
-			char text[VALUE_LEN];
-
-			format_value(text, column->kind, &value, style);
-			table_cell(&table, j, text);
-		}
-	}
-	free(reasons);
-	return table_print(&table);
+	status = print_rows(rows, nr, selection, format, style, snapshot, headless);
+	free(rows);
+	return status;
 }

@@ -3,6 +3,10 @@
 #define KVM_EXIT_STAT_TABLE_H
 
 #include "column.h"
+#include "json_line.h"
+
+/* Of what tables are in JSON; see the man page */
+#define SCHEMA_VERSION	1
 
 enum format {
 	FORMAT_HUMAN,
@@ -11,29 +15,46 @@ enum format {
 	FORMAT_JSON,
 };
 
-/* A table for standard output, by libsmartcols */
+/* A table for standard output, by libsmartcols, in any format but JSON */
 struct table {
 	struct libscols_table *scols;
 	struct libscols_line *line;
+	/* The one that others are below */
+	struct libscols_line *parent;
 	enum format format;
 	size_t nr_columns;
-	/* A number beside the lines, of JSON only, if it has a name */
-	const char *name;
-	uint64_t number;
+	/* Without the names of the columns */
+	bool headless;
 	bool failed;
 };
 
 /* Errors up to the end are kept, and told by table_print(). */
 void table_begin(struct table *table, enum format format);
-void table_column(struct table *table, const char *name, enum kind kind);
-void table_line(struct table *table);
+void table_column(struct table *table, const char *name, enum kind kind, bool tree);
+void table_line(struct table *table, bool below);
 void table_cell(struct table *table, size_t column, const char *text);
 
 /* Print the table, and free it. */
 enum status table_print(struct table *table);
 
+/* Add to an object of JSON what a table is of. */
+void json_add_about(struct json_object *to, const struct snapshot *snapshot,
+		    const struct style *style);
+
+/* Add a value, which is null if it is not known, by the name of its column. */
+void json_add_value(struct json_object *to, const char *name, enum kind kind,
+		    const struct value *value, const struct style *style);
+
+/*
+ * Lines as they are selected, sorted already.  JSON says that they are of @about, if only
+ * of the time, and so on.  Without the names of the columns if @headless.
+ */
+enum status print_rows(const struct row *rows, size_t nr, const struct selection *selection,
+		       enum format format, const struct style *style,
+		       const struct snapshot *about, bool headless);
+
 /* The exit reasons of a snapshot, with a title if they are for people */
 enum status print_snapshot(const struct snapshot *snapshot, const struct selection *selection,
-			   enum format format, const struct style *style);
+			   enum format format, const struct style *style, bool headless);
 
 #endif /* KVM_EXIT_STAT_TABLE_H */

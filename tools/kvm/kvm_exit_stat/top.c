@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include <curses.h>
 #include <linux/kernel.h>
@@ -15,11 +16,14 @@
 #include "clock.h"
 #include "signals.h"
 #include "top.h"
+#include "vm_column.h"
 
 /* Lines above the reasons: title, keys, heads of the columns */
 #define NR_HEAD_LINES	3
 
 #define MAX_WIDTH	1024
+
+#define ESCAPE	27
 
 struct top {
 	struct sampler *sampler;
@@ -27,9 +31,30 @@ struct top {
 	struct style style;
 	struct snapshot interval;
 	bool reset;
-	/* The first visible reason, and how many there are */
+	/* What happened in the last interval is shown, and not all since the reset. */
+	bool recent;
+	/* The keys are shown in place of the table. */
+	bool help;
+	/* The first visible line, and how many there are */
 	size_t scroll;
-	size_t nr_reasons;
+	size_t nr_lines;
+	/* There is something to say in place of the title. */
+	bool notice;
+
+	/* VMs are shown in place of reasons: the last reading, and the last interval, if any */
+	bool listing;
+	struct selection *vm_selection;
+	struct vms last;
+	struct vms vms;
+	/* Their directories in the order on the screen, and which one is selected */
+	char (*order)[VM_DIR_LEN];
+	size_t cursor;
+	char selected[VM_DIR_LEN];
+	/* What is shown when no VM is looked into, and the name of the one that is */
+	struct source home;
+	bool inside;
+	char name[VM_NAME_LEN];
+
 	bool quit;
 	/* Where signals are read, and one that was */
 	int signals;
@@ -97,79 +122,206 @@ struct grid {
 	char (*cells)[MAX_SELECTED][VALUE_LEN];
 };
 
-static enum status make_grid(struct grid *grid, const struct top *top)
+/* The selection of what is shown */
+static struct selection *selection_of(const struct top *top)
 {
-	const struct selection *selection = top->selection;
-	const struct reason **reasons = sort_reasons(selection, &top->interval, &grid->nr_lines);
+	return top->listing ? top->vm_selection : top->selection;
+}
 
-	grid->cells = reasons ? calloc(grid->nr_lines + 1, sizeof(*grid->cells)) : NULL;
+/* How many cells of the screen a text takes */
+static size_t width_of(const char *text)
+{
+	wchar_t wide[VALUE_LEN];
+	size_t length = mbstowcs(wide, text, VALUE_LEN);
+	int width = length < VALUE_LEN ? wcswidth(wide, length) : -1;
+
+	return width < 0 ? strlen(text) : (size_t)width;
+}
+
+/* Take off a last character that format_value() may have cut. */
+static void repair_end(char text[VALUE_LEN])
+{
+	size_t length = strlen(text);
+
+	if (length < VALUE_LEN - 1)
+		return;
+	while (length && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
+		length--;
+	if (length && (unsigned char)text[length - 1] >= 0xc0)
+		length--;
+	text[length] = '\0';
+}
+
+static const struct vms *shown_vms(const struct top *top)
+{
+	return top->recent && top->vms.uptime > 0 ? &top->vms : &top->last;
+}
+
+static const struct snapshot *shown_snapshot(const struct top *top)
+{
+	return top->recent ? &top->interval : &top->sampler->last;
+}
+
+/* The selected VM stays selected, wherever it is sorted to. */
+static enum status note_order(struct top *top, const struct row *rows)
+{
+	size_t nr = shown_vms(top)->nr;
+	bool found = false;
+
+	free(top->order);
+	top->order = calloc(nr + 1, sizeof(*top->order));
+	if (!top->order)
+		return fail(STATUS_SYSTEM, "out of memory");
+	for (size_t i = 0; i < nr; i++) {
+		memcpy(top->order[i], vm_of(rows[i].snapshot)->dir, VM_DIR_LEN);
+		if (!found && !strcmp(top->order[i], top->selected)) {
+			top->cursor = i;
+			found = true;
+		}
+	}
+	if (top->cursor >= nr)
+		top->cursor = nr ? nr - 1 : 0;
+	memcpy(top->selected, top->order[top->cursor], VM_DIR_LEN);
+	return STATUS_OK;
+}
+
+static enum status make_grid(struct grid *grid, struct top *top)
+{
+	const struct selection *selection = selection_of(top);
+	enum status status = STATUS_OK;
+	struct row *rows;
+
+	if (top->listing) {
+		rows = sort_vms(selection, shown_vms(top));
+		grid->nr_lines = shown_vms(top)->nr;
+	} else {
+		rows = sort_reasons(selection, shown_snapshot(top), &grid->nr_lines);
+	}
+	grid->cells = rows ? calloc(grid->nr_lines + 1, sizeof(*grid->cells)) : NULL;
 	if (!grid->cells) {
-		free(reasons);
+		free(rows);
 		return fail(STATUS_SYSTEM, "out of memory");
 	}
+	if (top->listing)
+		status = note_order(top, rows);
 
 	for (size_t i = 0; i < selection->nr; i++) {
 		const struct column *column = selection->columns[i];
 
 		grid->widths[i] = strlen(column->name);
 		for (size_t j = 0; j < grid->nr_lines; j++) {
-			struct value value = column->get(column, &top->interval, reasons[j]);
-			size_t length;
+			struct value value = column->get(column, rows[j].snapshot,
+							 rows[j].reason);
+			size_t width;
 
 			format_value(grid->cells[j][i], column->kind, &value, &top->style);
-			length = strlen(grid->cells[j][i]);
-			if (length > grid->widths[i])
-				grid->widths[i] = length;
+			repair_end(grid->cells[j][i]);
+			width = width_of(grid->cells[j][i]);
+			if (width > grid->widths[i])
+				grid->widths[i] = width;
 		}
 	}
-	free(reasons);
-	return STATUS_OK;
+	free(rows);
+	if (status)
+		free(grid->cells);
+	return status;
 }
 
 static void draw_cell(int y, int *x, const char *text, size_t width, enum kind kind)
 {
-	char cell[VALUE_LEN + 1];
+	size_t blanks = width - width_of(text);
+	char cell[2 * VALUE_LEN];
 
-	snprintf(cell, sizeof(cell), kind == KIND_TEXT ? "%-*s" : "%*s", (int)width, text);
+	if (kind == KIND_TEXT)
+		snprintf(cell, sizeof(cell), "%s%*s", text, (int)blanks, "");
+	else
+		snprintf(cell, sizeof(cell), "%*s%s", (int)blanks, "", text);
 	if (*x < COLS)
 		mvaddnstr(y, *x, cell, COLS - *x);
 	*x += (int)width + 1;
 }
 
-/* The last reason is at the bottom, or above. */
+/* The last line is at the bottom, or above.  The selected one is visible. */
 static void limit_scroll(struct top *top)
 {
 	size_t visible = nr_visible();
-	size_t last = top->nr_reasons > visible ? top->nr_reasons - visible : 0;
+	size_t last = top->nr_lines > visible ? top->nr_lines - visible : 0;
 
+	if (top->listing && top->scroll > top->cursor)
+		top->scroll = top->cursor;
+	if (top->listing && visible && top->scroll + visible <= top->cursor)
+		top->scroll = top->cursor - visible + 1;
 	if (top->scroll > last)
 		top->scroll = last;
 }
 
+static void format_keys(char *text, size_t size, const struct top *top)
+{
+	snprintf(text, size, "h keys  q quit  %s  %s%s  < > sort column  r reverse%s",
+		 top->recent ? "i since the reset" : "i interval",
+		 top->listing ? "Enter look into the VM  " : "",
+		 top->listing || top->inside ? "v back" : "v VMs",
+		 top->listing ? "" : "  t time or cycles");
+}
+
+static const char * const help[] = {
+	"i           what happened in the last interval, or all since the reset",
+	"v           list of VMs, and back",
+	"Enter       look into the VM that is selected",
+	"Escape      back",
+	"< >         sort by the column to the left, to the right",
+	"r           reverse the order",
+	"t           microseconds, or TSC cycles",
+	"Up Down     scroll by a line, or select another VM",
+	"PgUp PgDn   the same by a page",
+	"Home End    the same to the beginning, to the end",
+	"h ?         show this; any key goes on",
+	"q           quit",
+};
+
+static void draw_help(void)
+{
+	erase();
+	for (size_t i = 0; i < ARRAY_SIZE(help); i++)
+		mvaddnstr((int)i, 0, help[i], COLS);
+	refresh();
+}
+
 static enum status draw(struct top *top)
 {
-	static const char keys[] =
-		"q quit  < > sort column  r reverse  t time or cycles  Up Down PgUp PgDn Home End";
-	const struct selection *selection = top->selection;
+	const struct selection *selection = selection_of(top);
 	char title[MAX_WIDTH];
 	struct grid grid;
 	enum status status = make_grid(&grid, top);
-	int x = 0;
+	char keys[MAX_WIDTH];
+	int x = 0, used = 0;
 
 	if (status)
 		return status;
-	top->nr_reasons = grid.nr_lines;
+	top->nr_lines = grid.nr_lines;
 	limit_scroll(top);
+	if (top->help) {
+		free(grid.cells);
+		draw_help();
+		return STATUS_OK;
+	}
 
 	erase();
-	if (top->reset)
+	if (top->inside)
+		used = snprintf(title, sizeof(title), "%s: ", top->name);
+	if ((top->reset && top->recent) || top->notice)
 		snprintf(title, sizeof(title), "%s", last_error());
-	else if (!top->interval.interval)
-		snprintf(title, sizeof(title), "%s, %s: the first interval is under way",
-			 top->sampler->last.isa, top->sampler->last.scope);
+	else if (top->listing)
+		format_vms_title(title, sizeof(title), LIST_VMS, shown_vms(top));
+	else if (top->recent && !top->interval.interval)
+		snprintf(title + used, sizeof(title) - (size_t)used,
+			 "%s, %s: the first interval is under way", top->sampler->last.isa,
+			 top->sampler->last.scope);
 	else
-		format_title(title, sizeof(title), &top->interval, &top->style);
+		format_title(title + used, sizeof(title) - (size_t)used,
+			     shown_snapshot(top), &top->style);
 	mvaddnstr(0, 0, title, COLS);
+	format_keys(keys, sizeof(keys), top);
 	mvaddnstr(1, 0, keys, COLS);
 
 	for (size_t i = 0; i < selection->nr; i++) {
@@ -181,9 +333,14 @@ static enum status draw(struct top *top)
 	}
 	for (size_t i = 0; i < nr_visible() && top->scroll + i < grid.nr_lines; i++) {
 		x = 0;
+		if (top->listing && top->scroll + i == top->cursor) {
+			attrset(A_REVERSE);
+			mvhline(NR_HEAD_LINES + (int)i, 0, ' ', COLS);
+		}
 		for (size_t j = 0; j < selection->nr; j++)
 			draw_cell(NR_HEAD_LINES + (int)i, &x, grid.cells[top->scroll + i][j],
 				  grid.widths[j], selection->columns[j]->kind);
+		attrset(A_NORMAL);
 	}
 	free(grid.cells);
 	refresh();
@@ -207,29 +364,154 @@ static void move_sort(struct selection *selection, int step)
 	selection->sort = selection->columns[i];
 }
 
+/* Scroll, or select another VM. */
 static void scroll_by(struct top *top, size_t lines, bool down)
 {
+	size_t *line = top->listing ? &top->cursor : &top->scroll;
+
 	if (down)
-		top->scroll += lines;
+		*line += lines;
 	else
-		top->scroll -= lines < top->scroll ? lines : top->scroll;
+		*line -= lines < *line ? lines : *line;
+	if (top->listing) {
+		if (top->cursor >= top->nr_lines)
+			top->cursor = top->nr_lines ? top->nr_lines - 1 : 0;
+		memcpy(top->selected, top->order[top->cursor], VM_DIR_LEN);
+	}
 	limit_scroll(top);
+}
+
+static void free_list(struct top *top)
+{
+	free_vms(&top->last);
+	free_vms(&top->vms);
+	free(top->order);
+	top->order = NULL;
+}
+
+/* Nothing of another page applies to the new one, which is drawn before the next key. */
+static void begin_page(struct top *top)
+{
+	top->sampler->next = now() + top->sampler->period;
+	top->reset = false;
+	top->scroll = 0;
+	top->nr_lines = 0;
+}
+
+/*
+ * Show the VMs.  Until there is an interval, the list is of what happened since they were
+ * created.
+ */
+static enum status begin_list(struct top *top)
+{
+	char (*order)[VM_DIR_LEN] = calloc(1, sizeof(*order));
+	enum status status;
+	struct vms vms;
+
+	if (!order)
+		return fail(STATUS_SYSTEM, "out of memory");
+	status = read_vms(&vms, top->sampler->source, NULL);
+	if (status) {
+		free(order);
+		return status;
+	}
+	free_list(top);
+	top->last = vms;
+	top->order = order;
+	top->listing = true;
+	top->inside = false;
+	begin_page(top);
+	return STATUS_OK;
+}
+
+/* Show the reasons of a VM or, with NULL, those that were asked for. */
+static enum status begin_reasons(struct top *top, const char *dir)
+{
+	struct source *source = top->sampler->source, before = *source;
+	struct snapshot snapshot;
+	enum status status;
+
+	status = source_turn(source, &top->home, dir) ?: source_read(source, &snapshot);
+	if (status) {
+		source_turn(source, &before, NULL);
+		return status;
+	}
+	snapshot_free(&top->sampler->last);
+	top->sampler->last = snapshot;
+	snapshot_free(&top->interval);
+	top->inside = dir;
+	top->listing = false;
+	begin_page(top);
+	return STATUS_OK;
+}
+
+/* What cannot be shown is no reason to end: what is shown stays, with a message. */
+static void say_if(struct top *top, enum status status)
+{
+	top->notice = status;
+}
+
+/* Between the reasons and the list of VMs */
+static void change_page(struct top *top)
+{
+	say_if(top, top->listing ? begin_reasons(top, NULL) : begin_list(top));
+}
+
+static void enter_vm(struct top *top)
+{
+	const struct vms *vms = shown_vms(top);
+	const struct vm *selected = NULL;
+
+	for (size_t i = 0; i < vms->nr; i++) {
+		if (!strcmp(vms->vms[i].dir, top->selected))
+			selected = &vms->vms[i];
+	}
+	if (!selected)
+		return;
+	snprintf(top->name, sizeof(top->name), "%s", selected->name.name);
+	say_if(top, begin_reasons(top, selected->dir));
 }
 
 static void handle_key(struct top *top, int key)
 {
+	/* A new size is no key. */
+	if (top->help && key != 'q') {
+		top->help = key == KEY_RESIZE;
+		return;
+	}
 	switch (key) {
 	case 'q':
 		top->quit = true;
 		break;
+	case 'h':
+	case '?':
+		top->help = true;
+		break;
+	case 'i':
+		top->recent = !top->recent;
+		break;
+	case 'v':
+		change_page(top);
+		break;
+	case '\n':
+	case '\r':
+	case KEY_ENTER:
+		if (top->listing)
+			enter_vm(top);
+		break;
+	case ESCAPE:
+	case KEY_BACKSPACE:
+		if (top->listing || top->inside)
+			change_page(top);
+		break;
 	case '<':
-		move_sort(top->selection, -1);
+		move_sort(selection_of(top), -1);
 		break;
 	case '>':
-		move_sort(top->selection, 1);
+		move_sort(selection_of(top), 1);
 		break;
 	case 'r':
-		top->selection->reverse = !top->selection->reverse;
+		selection_of(top)->reverse = !selection_of(top)->reverse;
 		break;
 	case 't':
 		top->style.time = !top->style.time && top->style.tsc_khz;
@@ -247,11 +529,10 @@ static void handle_key(struct top *top, int key)
 		scroll_by(top, nr_visible(), true);
 		break;
 	case KEY_HOME:
-		top->scroll = 0;
+		scroll_by(top, top->nr_lines, false);
 		break;
 	case KEY_END:
-		top->scroll = top->nr_reasons;
-		limit_scroll(top);
+		scroll_by(top, top->nr_lines, true);
 		break;
 	default:
 		/* KEY_RESIZE among others: all is drawn anew anyway. */
@@ -259,11 +540,46 @@ static void handle_key(struct top *top, int key)
 	}
 }
 
+static enum status next_list(struct top *top)
+{
+	struct vms vms, interval;
+	enum status status;
+
+	sampler_advance(top->sampler);
+	status = read_vms(&vms, top->sampler->source, &top->last);
+	if (status)
+		return status;
+	status = subtract_vms(&interval, &top->last, &vms);
+	free_vms(&top->last);
+	top->last = vms;
+	if (status && status != STATUS_RESET)
+		return status;
+	free_vms(&top->vms);
+	top->reset = status == STATUS_RESET;
+	if (!top->reset)
+		top->vms = interval;
+	return STATUS_OK;
+}
+
 static enum status next_interval(struct top *top)
 {
 	struct snapshot interval;
-	enum status status = sampler_next(top->sampler, &interval);
+	enum status status;
 
+	top->notice = false;
+	if (top->listing)
+		return next_list(top);
+	status = sampler_next(top->sampler, &interval);
+	/* The VM is gone: show those that are not, unless KVM went with it. */
+	if (status == STATUS_VANISHED && top->inside) {
+		char why[MAX_WIDTH];
+
+		snprintf(why, sizeof(why), "%s", last_error());
+		status = begin_list(top);
+		if (!status)
+			say_if(top, fail(STATUS_VANISHED, "%s", why));
+		return status;
+	}
 	if (status && status != STATUS_RESET)
 		return status;
 	snapshot_free(&top->interval);
@@ -319,11 +635,13 @@ static void set_up_screen(void)
 }
 
 enum status run_top(struct sampler *sampler, struct selection *selection,
-		    const struct style *style)
+		    struct selection *vm_selection, bool vms, const struct style *style)
 {
 	struct top top = {
 		.sampler = sampler,
 		.selection = selection,
+		.vm_selection = vm_selection,
+		.home = *sampler->source,
 		.style = *style,
 	};
 	enum status status = STATUS_OK;
@@ -332,9 +650,15 @@ enum status run_top(struct sampler *sampler, struct selection *selection,
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return fail(STATUS_SYSTEM, "--top: standard input and output must be a terminal");
+	if (vms)
+		status = begin_list(&top);
+	if (status)
+		return status;
 	top.signals = set_signals(&before);
-	if (top.signals < 0)
+	if (top.signals < 0) {
+		free_list(&top);
 		return fail(STATUS_SYSTEM, "--top: cannot wait for signals: %s", strerror(errno));
+	}
 	screen = newterm(NULL, stdout, stdin);
 	if (!screen) {
 		status = fail(STATUS_SYSTEM, "--top: there is no terminal of type TERM=%s",
@@ -357,6 +681,7 @@ enum status run_top(struct sampler *sampler, struct selection *selection,
 	delscreen(screen);
 	snapshot_free(&top.interval);
 out:
+	free_list(&top);
 	close(top.signals);
 	if (top.caught)
 		die_of_signal(top.caught, &before);

@@ -33,6 +33,10 @@ static int exit_stats_test_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
 	seqcount_init(&vcpu->arch.exit_stats.seq);
+	/* RIP is there for the worst exits, without hardware to read it from. */
+	kvm_rip_write(vcpu, 0);
+	vcpu->kvm = kunit_kzalloc(test, sizeof(*vcpu->kvm), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vcpu->kvm);
 	test->priv = vcpu;
 
 	if (!kvm_exit_stats_isa.nr_rows || !kvm_exit_stats_get_enabled())
@@ -46,7 +50,10 @@ static void exit_stats_test_exit(struct kunit *test)
 	unsigned int row;
 
 	for (row = 0; row < KVM_EXIT_STATS_MAX_ROWS; row++)
-		kfree(vcpu->arch.exit_stats.rows[row]);
+		kvm_exit_stat_free(vcpu->arch.exit_stats.rows[row]);
+	for (row = 0; vcpu->arch.exit_stats.nested && row < 2 * KVM_EXIT_STATS_MAX_ROWS; row++)
+		kvm_exit_stat_free(vcpu->arch.exit_stats.nested[row]);
+	kfree(vcpu->arch.exit_stats.nested);
 }
 
 /* A VM-Exit at @t0, which is handled at @t1 */
@@ -117,7 +124,7 @@ static void bucket_desc(const struct bucket_case *t, char *desc)
 
 KUNIT_ARRAY_PARAM(bucket, bucket_cases, bucket_desc);
 
-/* Both times of an exit, the first one of a row and the next */
+/* Both times of an exit, the first one of a row and the next ones */
 static void exit_stats_buckets(struct kunit *test)
 {
 	const struct bucket_case *param = test->param_value;
@@ -125,8 +132,8 @@ static void exit_stats_buckets(struct kunit *test)
 	u64 t0 = 5;
 	int i;
 
-	/* The second one is recorded for the common case, unless it is long. */
-	for (i = 0; i < 2 && t0 <= S64_MAX; i++) {
+	/* The third one is recorded for the common case, unless it is long. */
+	for (i = 0; i < 3 && t0 <= S64_MAX; i++) {
 		exit_at(test, CODE_A, t0, t0 + param->cycles);
 		enter_at(test, t0 + param->cycles);
 		stat = last_row(test);
@@ -303,6 +310,14 @@ static const struct times_case times_cases[] = {
 			{ END, EXIT_STATS_USER, 60 }, { ENTER, 0, 70 }, { EXIT, B, 80, 90 },
 		},
 		.want = { { 1, 10, 60, 0, { 20 }, 1 }, { 1, 10, 0, 10 } },
+	}, {
+		.name = "user space, and blocked after that",
+		.events = {
+			{ EXIT, A, 10, 20 }, { BEGIN, EXIT_STATS_USER, 30 },
+			{ END, EXIT_STATS_USER, 40 }, { BEGIN, EXIT_STATS_BLOCKED, 45 },
+			{ END, EXIT_STATS_BLOCKED, 60 }, { ENTER, 0, 70 }, { EXIT, B, 80, 90 },
+		},
+		.want = { { 1, 10, 60, 0, { 10, 15 }, 1 }, { 1, 10, 0, 10 } },
 	}, {
 		.name = "blocked, and preempted in that",
 		.events = {
@@ -566,6 +581,396 @@ static void exit_stats_merge(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum->clock_warps, 1);
 }
 
+/* KVM_RUN returns with @reason, and is called again after 10 cycles. */
+static void return_at(struct kunit *test, u64 tsc, u8 reason)
+{
+	struct kvm_vcpu *vcpu = test->priv;
+
+	kvm_exit_stats_set_user_reason(vcpu, reason);
+	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_USER, tsc);
+	kvm_exit_stats_end_at(vcpu, EXIT_STATS_USER, tsc + 10);
+}
+
+/* A row ends with @want, as it is printed. */
+static void expect_user_reasons(struct kunit *test, const struct kvm_exit_stat *stat,
+				const char *want)
+{
+	char *buf = kunit_kzalloc(test, EXIT_STATS_LINE_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	kvm_exit_stat_print(stat, buf, EXIT_STATS_LINE_SIZE);
+	strim(buf);
+	KUNIT_EXPECT_STREQ(test, strrchr(buf, ' ') + 1, want);
+}
+
+/* Up to 4 user reasons of an exit reason are told apart, each by its number. */
+static void exit_stats_user_reasons(struct kunit *test)
+{
+	static const u8 first[] = { 2, 6, 2, 0, EXIT_STATS_USER_ERROR, 11, 2 };
+	struct kvm_exit_stat *sum = kunit_kzalloc(test, sizeof(*sum), GFP_KERNEL);
+	struct kvm_exit_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
+	struct kvm_vcpu *vcpu = test->priv;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, sum);
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	sum->user = user;
+
+	/* Before any exit, there is none that it could belong to. */
+	return_at(test, 10, KVM_EXIT_IO);
+	exit_at(test, CODE_A, 100, 110);
+	for (i = 0; i < ARRAY_SIZE(first); i++)
+		return_at(test, 200 + 20 * i, first[i]);
+	expect_user_reasons(test, last_row(test), "2:3:30,6:1:10,0:1:10,error:1:10,other:1:10");
+
+	/* Those of another row come in another order, and some have no place. */
+	exit_at(test, CODE_B, 1000, 1010);
+	return_at(test, 1020, KVM_EXIT_HLT);
+	return_at(test, 1040, KVM_EXIT_MMIO);
+	kvm_exit_stat_merge(sum, last_row(test));
+	kvm_exit_stat_merge(sum, vcpu->arch.exit_stats.rows[0]);
+	expect_user_reasons(test, sum, "5:1:10,6:2:20,2:3:30,0:1:10,other:2:20");
+
+	/* What began in another era is void. */
+	kvm_exit_stats_set_user_reason(vcpu, KVM_EXIT_HLT);
+	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_USER, 2000);
+	leave_era(vcpu, 1);
+	kvm_exit_stats_end_at(vcpu, EXIT_STATS_USER, 2010);
+	return_at(test, 2020, KVM_EXIT_HLT);
+	expect_user_reasons(test, last_row(test), "5:2:10,6:1:10");
+}
+
+static void preempt_at(struct kunit *test, u64 tsc, pid_t pid, u64 cycles)
+{
+	struct kvm_vcpu *vcpu = test->priv;
+
+	vcpu->arch.exit_stats.preemptor_pid = pid;
+	snprintf(vcpu->arch.exit_stats.preemptor_command, TASK_COMM_LEN, "task %d", pid);
+	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_PREEMPTED, tsc);
+	kvm_exit_stats_end_at(vcpu, EXIT_STATS_PREEMPTED, tsc + cycles);
+}
+
+static const struct kvm_exit_preemptor *find_preemptor(const struct kvm_exit_preemptor *all,
+						       pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < KVM_EXIT_STATS_TOP; i++) {
+		if (all[i].top.count && all[i].top.key == pid)
+			return &all[i];
+	}
+
+	return NULL;
+}
+
+/* 8 processes that take the CPU are exact; of more, those that do most are there. */
+static void exit_stats_preemptors(struct kunit *test)
+{
+	const struct kvm_exit_preemptor *all, *p;
+	struct kvm_vcpu *vcpu = test->priv;
+	u64 sum = 0;
+	pid_t pid;
+	int i;
+
+	all = vcpu->arch.exit_stats.preemptors;
+	preempt_at(test, 10, 1, 10);
+	KUNIT_EXPECT_NULL(test, find_preemptor(all, 1));
+
+	exit_at(test, CODE_A, 100, 110);
+	for (pid = 0; pid < 8; pid++) {
+		for (i = 0; i <= pid; i++)
+			preempt_at(test, 1000, pid, 10 + i);
+	}
+	for (pid = 0; pid < 8; pid++) {
+		p = find_preemptor(all, pid);
+		KUNIT_ASSERT_NOT_NULL(test, p);
+		KUNIT_EXPECT_EQ(test, p->top.count, pid + 1);
+		KUNIT_EXPECT_EQ(test, p->top.error, 0);
+		KUNIT_EXPECT_EQ(test, p->top.cycles, 10 * (pid + 1) + pid * (pid + 1) / 2);
+		KUNIT_EXPECT_EQ(test, p->top.longest, 10 + pid);
+	}
+
+	/* The ninth takes the place, and the count, of the least frequent one. */
+	preempt_at(test, 2000, 100, 50);
+	KUNIT_EXPECT_NULL(test, find_preemptor(all, 0));
+	p = find_preemptor(all, 100);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, p->top.count, 2);
+	KUNIT_EXPECT_EQ(test, p->top.error, 1);
+	KUNIT_EXPECT_EQ(test, p->top.cycles, 50);
+	KUNIT_EXPECT_STREQ(test, p->command, "task 100");
+
+	/* Nobody is forgotten in the sum of the counts. */
+	for (i = 0; i < KVM_EXIT_STATS_TOP; i++)
+		sum += all[i].top.count;
+	KUNIT_EXPECT_EQ(test, sum, 8 * 9 / 2 + 1);
+}
+
+/* Of merged tables, the bounds hold for everybody that is there. */
+static void exit_stats_merge_preemptors(struct kunit *test)
+{
+	static const struct kvm_exit_preemptor two[KVM_EXIT_STATS_TOP] = {
+		{ { .key = 3, .count = 5, .error = 0, .cycles = 50, .longest = 30 } },
+		{ { .key = 9, .count = 100, .error = 2, .cycles = 980, .longest = 11 } },
+	};
+	struct kvm_exit_preemptor *sum, *full;
+	const struct kvm_exit_preemptor *p;
+	int i;
+
+	sum = kunit_kcalloc(test, KVM_EXIT_STATS_TOP, sizeof(*sum), GFP_KERNEL);
+	full = kunit_kcalloc(test, KVM_EXIT_STATS_TOP, sizeof(*full), GFP_KERNEL);
+	KUNIT_ASSERT_TRUE(test, sum && full);
+
+	for (i = 0; i < KVM_EXIT_STATS_TOP; i++) {
+		full[i].top = (struct kvm_exit_top){
+			.key = i, .count = 10 + i, .error = i, .cycles = 100, .longest = 20,
+		};
+	}
+
+	kvm_exit_top_merge(sum, two, sizeof(*sum));
+	KUNIT_EXPECT_EQ(test, sum[0].top.key, 9);
+	KUNIT_EXPECT_EQ(test, sum[0].top.count, 100);
+	KUNIT_EXPECT_EQ(test, sum[0].top.error, 2);
+	KUNIT_EXPECT_EQ(test, sum[1].top.key, 3);
+	KUNIT_EXPECT_EQ(test, sum[2].top.count, 0);
+
+	/* One that a full table lacks may have had as much there as its least frequent one. */
+	kvm_exit_top_merge(sum, full, sizeof(*sum));
+	kvm_exit_top_merge(full, two, sizeof(*full));
+	p = find_preemptor(full, 9);
+	KUNIT_ASSERT_PTR_EQ(test, p, &full[0]);
+	KUNIT_EXPECT_EQ(test, p->top.count, 110);
+	KUNIT_EXPECT_EQ(test, p->top.error, 12);
+	p = find_preemptor(sum, 9);
+	KUNIT_ASSERT_PTR_EQ(test, p, &sum[0]);
+	KUNIT_EXPECT_EQ(test, p->top.count, 110);
+	KUNIT_EXPECT_EQ(test, p->top.error, 12);
+	p = find_preemptor(sum, 3);
+	KUNIT_ASSERT_PTR_EQ(test, p, &sum[1]);
+	KUNIT_EXPECT_EQ(test, p->top.count, 18);
+	KUNIT_EXPECT_EQ(test, p->top.error, 3);
+	KUNIT_EXPECT_EQ(test, p->top.cycles, 150);
+	KUNIT_EXPECT_EQ(test, p->top.longest, 30);
+	/* One that a table with room lacks had nothing there. */
+	p = find_preemptor(sum, 7);
+	KUNIT_ASSERT_NOT_NULL(test, p);
+	KUNIT_EXPECT_EQ(test, p->top.count, 17);
+	KUNIT_EXPECT_EQ(test, p->top.error, 7);
+	KUNIT_EXPECT_NULL(test, find_preemptor(sum, 0));
+}
+
+/* An exit of 10 cycles with that key, i.e. to that MSR */
+static void exit_for(struct kunit *test, u64 tsc, u64 key)
+{
+	struct kvm_vcpu *vcpu = test->priv;
+
+	enter_at(test, tsc - 5);
+	vcpu->arch.exit_stats.key = key;
+	vcpu->arch.exit_stats.key_kind = EXIT_KEY_MSR;
+	exit_at(test, CODE_A, tsc, tsc + 10);
+}
+
+static void expect_keys(struct kunit *test, const char *want)
+{
+	char *text = kunit_kzalloc(test, EXIT_STATS_KEYS_SIZE, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	kvm_exit_keys_print(last_row(test), "", text, EXIT_STATS_KEYS_SIZE);
+	KUNIT_EXPECT_STREQ(test, text, want);
+}
+
+/* 8 keys are exact, and what is not known of any is in the last line. */
+static void exit_stats_keys(struct kunit *test)
+{
+	bool keys = kvm_exit_stats_get_keys();
+	u64 tsc = 1000, key;
+	int i;
+
+	kvm_exit_stats_set_keys(false);
+	exit_for(test, tsc, 1);
+	expect_keys(test, "");
+
+	/* What was stamped before keys were asked for may be of any exit. */
+	kvm_exit_stats_set_keys(true);
+	exit_for(test, tsc += 100, 2);
+	expect_keys(test, "");
+
+	for (key = 0; key < 8; key++) {
+		for (i = 0; i < 10 - key; i++)
+			exit_for(test, tsc += 100, key);
+	}
+	exit_for(test, tsc += 100, EXIT_KEY_WRITE | 7);
+	expect_keys(test, "msr:0x0 10 0 100 10\n"
+			  "msr:0x1 9 0 90 10\n"
+			  "msr:0x2 8 0 80 10\n"
+			  "msr:0x3 7 0 70 10\n"
+			  "msr:0x4 6 0 60 10\n"
+			  "msr:0x5 5 0 50 10\n"
+			  "msr:0x6 4 0 40 10\n"
+			  "msr:0x7:write 1 3 10 10\n"
+			  "other 5 0 50 0\n");
+
+	kvm_exit_stats_set_keys(false);
+	exit_for(test, tsc += 100, 0);
+	kvm_exit_stats_set_keys(keys);
+	KUNIT_EXPECT_EQ(test, last_row(test)->keys->top[0].count, 10);
+}
+
+/* More than there is room for, of any order: the bounds hold, and so does the sum. */
+static void exit_stats_many_keys(struct kunit *test)
+{
+	u64 true_count[64] = {}, state = 1, tsc = 1000, sum = 0, n = 20000, i;
+	bool keys = kvm_exit_stats_get_keys();
+	const struct kvm_exit_top *top;
+	u64 key;
+
+	kvm_exit_stats_set_keys(true);
+	exit_for(test, tsc, 0);
+	for (i = 0; i < n; i++) {
+		state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+		/* Half of them are of one key, a quarter of the next, and so on, up to 8. */
+		key = state >> 63 ? state >> 58 & 63 : __ffs64(state >> 40 | BIT_ULL(8));
+		true_count[key]++;
+		exit_for(test, tsc += 100, key);
+	}
+	kvm_exit_stats_set_keys(keys);
+
+	for (i = 0; i < KVM_EXIT_STATS_TOP; i++) {
+		top = &last_row(test)->keys->top[i];
+		sum += top->count;
+		KUNIT_EXPECT_LE(test, top->count - top->error, true_count[top->key]);
+		KUNIT_EXPECT_GE(test, top->count, true_count[top->key]);
+		KUNIT_EXPECT_LE(test, top->error, n / KVM_EXIT_STATS_TOP);
+		true_count[top->key] = 0;
+	}
+	KUNIT_EXPECT_EQ(test, sum, n);
+	for (key = 0; key < ARRAY_SIZE(true_count); key++)
+		KUNIT_EXPECT_LE(test, true_count[key], n / KVM_EXIT_STATS_TOP);
+}
+
+struct key_case {
+	enum kvm_exit_key_kind kind;
+	u64 key;
+	const char *text;
+};
+
+static const struct key_case key_cases[] = {
+	{ EXIT_KEY_NONE, 1, "" },
+	{ EXIT_KEY_MSR, 0xc0000080 | EXIT_KEY_READ, "msr:0xc0000080:read" },
+	{ EXIT_KEY_MSR, 0x6e0 | EXIT_KEY_WRITE, "msr:0x6e0:write" },
+	{ EXIT_KEY_PORT, 0x4ffff | EXIT_KEY_READ, "port:0xffff:4:read" },
+	{ EXIT_KEY_PORT, 0x103f8 | EXIT_KEY_WRITE, "port:0x3f8:1:write" },
+	{ EXIT_KEY_CPUID, 0x80000008ffffffff, "cpuid:0x80000008:0xffffffff" },
+	{ EXIT_KEY_HYPERCALL, U64_MAX - 1, "hypercall:18446744073709551614" },
+	{ EXIT_KEY_CR, 8 | EXIT_KEY_WRITE, "cr:8:write" },
+	{ EXIT_KEY_DR, 7 | EXIT_KEY_READ, "dr:7:read" },
+	{ EXIT_KEY_APIC, 0x300 | EXIT_KEY_WRITE, "apic:0x300:write" },
+	{ EXIT_KEY_VECTOR, 236, "vector:236" },
+	{ EXIT_KEY_MEMORY, 0xfee00, "page:0xfee00000" },
+	{ EXIT_KEY_MEMORY, 0xfee00 | EXIT_KEY_READ, "page:0xfee00000:read" },
+	{ EXIT_KEY_MEMORY, 2 | EXIT_KEY_MEMSLOT | EXIT_KEY_FETCH, "memslot:2:fetch" },
+};
+
+static void key_desc(const struct key_case *c, char *desc)
+{
+	strscpy(desc, c->text, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(key, key_cases, key_desc);
+
+static void exit_stats_key_text(struct kunit *test)
+{
+	const struct key_case *c = test->param_value;
+	char text[64] = "";
+
+	KUNIT_EXPECT_EQ(test, kvm_exit_key_print(c->kind, c->key, text, sizeof(text)),
+			strlen(c->text));
+	KUNIT_EXPECT_STREQ(test, text, c->text);
+}
+
+/* The worst exit is that of the maximum, and what is late is so for its window. */
+static void exit_stats_worst(struct kunit *test)
+{
+	struct kvm_vcpu *vcpu = test->priv;
+	const struct kvm_exit_worst *worst;
+	struct kvm_exit_stat *stat;
+
+	vcpu->vcpu_id = 7;
+	kvm_rip_write(vcpu, 0x1000);
+	exit_at(test, CODE_A, 1000, 1050);
+	stat = last_row(test);
+	worst = &stat->cycles.worst;
+	KUNIT_EXPECT_EQ(test, stat->cycles.max, 50);
+	KUNIT_EXPECT_EQ(test, worst->vcpu, 7);
+	KUNIT_EXPECT_TRUE(test, worst->has_rip);
+	KUNIT_EXPECT_EQ(test, worst->rip, 0x1000);
+
+	/* Closed by the next one: 60 of 100 cycles in user space, with its own RIP */
+	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_USER, 1055);
+	kvm_exit_stats_end_at(vcpu, EXIT_STATS_USER, 1115);
+	enter_at(test, 1100);
+	kvm_rip_write(vcpu, 0x2000);
+	exit_at(test, CODE_A, 2000, 2020);
+	KUNIT_EXPECT_EQ(test, stat->away.max, 100);
+	KUNIT_EXPECT_EQ(test, stat->away.worst.rip, 0x1000);
+	KUNIT_EXPECT_EQ(test, stat->away.worst.parts[EXIT_STATS_USER], 60);
+	KUNIT_EXPECT_EQ(test, worst->rip, 0x1000);
+
+	/* One of another window is late, but not the worst. */
+	vcpu->arch.exit_stats.era ^= BIT_ULL(56);
+	enter_at(test, 2030);
+	exit_at(test, CODE_A, 3000, 3030);
+	KUNIT_EXPECT_EQ(test, stat->cycles.late, 30);
+	KUNIT_EXPECT_EQ(test, stat->cycles.max, 50);
+	KUNIT_EXPECT_EQ(test, worst->rip, 0x1000);
+
+	enter_at(test, 3040);
+	exit_at(test, CODE_A, 4000, 4051);
+	KUNIT_EXPECT_EQ(test, stat->cycles.max, 51);
+	KUNIT_EXPECT_EQ(test, worst->rip, 0x2000);
+	KUNIT_EXPECT_EQ(test, number(stat, "count"), 4);
+	KUNIT_EXPECT_EQ(test, number(stat, "cycles_min"), 20);
+}
+
+/* Exits of L2 have rows of their own, by whether it still runs when they are handled. */
+static void exit_stats_levels(struct kunit *test)
+{
+	struct kvm_vcpu *vcpu = test->priv;
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+
+	exit_at(test, CODE_A, 100, 110);
+	KUNIT_EXPECT_NULL(test, stats->nested);
+
+	enter_at(test, 120);
+	stats->nested_code = CODE_A;
+	vcpu->arch.hflags |= HF_GUEST_MASK;
+	exit_at(test, EXIT_STATS_NESTED, 200, 220);
+	KUNIT_ASSERT_NOT_NULL(test, stats->nested);
+	KUNIT_EXPECT_PTR_EQ(test, last_row(test), stats->nested[0]);
+
+	enter_at(test, 230);
+	vcpu->arch.hflags &= ~HF_GUEST_MASK;
+	exit_at(test, EXIT_STATS_NESTED, 300, 330);
+	KUNIT_EXPECT_PTR_EQ(test, last_row(test), stats->nested[KVM_EXIT_STATS_MAX_ROWS]);
+
+	KUNIT_EXPECT_EQ(test, number(stats->rows[0], "count"), 1);
+	KUNIT_EXPECT_EQ(test, number(stats->nested[0], "count"), 1);
+	KUNIT_EXPECT_EQ(test, number(stats->nested[0], "away_total"), 30);
+	KUNIT_EXPECT_EQ(test, number(last_row(test), "cycles_total"), 30);
+	KUNIT_EXPECT_EQ(test, vcpu->stat.exit_reasons[0], 3);
+
+	KUNIT_EXPECT_EQ(test, stats->chain.next, 3);
+	KUNIT_EXPECT_EQ(test, stats->chain.rows[0], 0);
+	KUNIT_EXPECT_EQ(test, stats->chain.rows[1], KVM_EXIT_STATS_CHAIN_NESTED);
+	KUNIT_EXPECT_EQ(test, stats->chain.cycles[2], 30);
+
+	/* A chain has less room than all else. */
+	enter_at(test, 340);
+	exit_at(test, CODE_A, 400, 400 + BIT_ULL(33));
+	KUNIT_EXPECT_EQ(test, stats->chain.cycles[3], U32_MAX);
+	KUNIT_EXPECT_EQ(test, vcpu->stat.exit_reason_cycles[0], 60 + BIT_ULL(33));
+}
+
 /* A host of 1000 vCPUs that are idle for a century: sums stop, and shares make sense. */
 static void exit_stats_century(struct kunit *test)
 {
@@ -609,16 +1014,20 @@ static void exit_stats_century(struct kunit *test)
 static void exit_stats_longest_line(struct kunit *test)
 {
 	struct kvm_exit_stat *stat = kunit_kzalloc(test, sizeof(*stat), GFP_KERNEL);
+	struct kvm_exit_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
 	char *buf = kunit_kzalloc(test, 2 * EXIT_STATS_LINE_SIZE, GFP_KERNEL);
 	size_t len;
 
 	KUNIT_ASSERT_NOT_NULL(test, stat);
+	KUNIT_ASSERT_NOT_NULL(test, user);
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 
 	len = kvm_exit_stat_print(stat, buf, EXIT_STATS_LINE_SIZE);
-	KUNIT_EXPECT_STREQ(test, buf + len - strlen(" 0  -  -\n"), " 0  -  -\n");
+	KUNIT_EXPECT_STREQ(test, buf + len - strlen(" 0  -  -  -\n"), " 0  -  -  -\n");
 
 	memset(stat, 0xff, sizeof(*stat));
+	memset(user, 0xff, sizeof(*user));
+	stat->user = user;
 	len = kvm_exit_stat_print(stat, buf, 2 * EXIT_STATS_LINE_SIZE);
 	KUNIT_EXPECT_EQ(test, buf[len - 1], '\n');
 	KUNIT_EXPECT_LT(test, len, EXIT_STATS_LINE_SIZE);
@@ -664,6 +1073,14 @@ static struct kunit_case exit_stats_cases[] = {
 	KUNIT_CASE_PARAM(exit_stats_times, times_gen_params),
 	KUNIT_CASE(exit_stats_polled),
 	KUNIT_CASE(exit_stats_merge),
+	KUNIT_CASE(exit_stats_user_reasons),
+	KUNIT_CASE(exit_stats_preemptors),
+	KUNIT_CASE(exit_stats_merge_preemptors),
+	KUNIT_CASE(exit_stats_keys),
+	KUNIT_CASE(exit_stats_many_keys),
+	KUNIT_CASE_PARAM(exit_stats_key_text, key_gen_params),
+	KUNIT_CASE(exit_stats_worst),
+	KUNIT_CASE(exit_stats_levels),
 	KUNIT_CASE(exit_stats_century),
 	KUNIT_CASE(exit_stats_longest_line),
 	KUNIT_CASE(exit_stats_names),

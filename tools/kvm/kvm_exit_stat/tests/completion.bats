@@ -107,6 +107,23 @@ columns()
 	expect 'RATE'
 }
 
+@test "columns after -o are those of the list" {
+	local list
+
+	for list in --vms --per-vcpu --dead --user --preempted-by --keys --worst --slow --nested \
+			--chain; do
+		complete_words $list -o ''
+		expect "$("$PROGRAM" --help | sed -n "/^Columns of $list:\$/,/^[^ ]/s/^  *\\([^ ]*\\)  .*/\\1/p" |
+			grep -vxE "$([[ $list =~ ^--(user|nested)$ ]] && echo "(L2_)?RATE" || echo -)" | sort | xargs)"
+	done
+	complete_words --vms -o NA
+	expect 'NAME'
+	complete_words --top --vms -s NA
+	expect 'NAME'
+	complete_words --user -i 1 -s RA
+	expect 'RATE'
+}
+
 @test "columns after the last comma" {
 	complete_words -o COUNT,REA
 	expect 'COUNT,REASON'
@@ -146,9 +163,38 @@ columns()
 	expect ''
 }
 
+# A VM with a name, and one with a name that a shell would take apart
+make_named()
+{
+	local stats=$ROOT/sys/kernel/kvm_exit_stats dir
+
+	echo vmx > "$stats/isa"
+	echo 1000000 > "$stats/tsc_khz"
+	for dir in 123-11 4567-9; do
+		{
+			echo "reason tax_percent count cycles_total cycles_min cycles_avg cycles_max" \
+				"away_total away_min away_avg away_max away_user away_blocked" \
+				"away_polled away_preempted user_exits guest_cycles cycles_hist" \
+				"away_hist user_reasons"
+			echo dropped 0
+		} > "$ROOT/sys/kernel/debug/kvm/$dir/exit_stats"
+		mkdir -p "$ROOT/proc/${dir%-*}"
+	done
+	printf 'qemu\0-name\0win11\0' > "$ROOT/proc/123/cmdline"
+	# shellcheck disable=SC2016
+	printf 'qemu\0-name\0a $(>executed)\0' > "$ROOT/proc/4567/cmdline"
+}
+
 @test "VMs and vCPUs" {
 	complete_words --sysroot "$ROOT" --vm ''
 	expect '123-11 123-12 4567-9'
+	make_named
+	complete_words --sysroot "$ROOT" --vm ''
+	expect '123-11 123-12 4567-9 win11'
+	complete_words --sysroot "$ROOT" --vm w
+	expect 'win11'
+	complete_words --sysroot "$ROOT" --vm win11 --vcpu ''
+	expect '0 1 7'
 	complete_words --sysroot "$ROOT" --vm 123-11 --vcpu ''
 	expect '0 1'
 	complete_words --sysroot "$ROOT" --vm=123 --vcpu=''
@@ -168,6 +214,8 @@ columns()
 	expect 'a.json'
 	complete_words --openmetrics a
 	expect ''
+	complete_words --csv --log a
+	expect 'a.json'
 	complete_words --sysroot ''
 	expect 'directory root'
 }
@@ -187,7 +235,7 @@ columns()
 }
 
 @test "nothing for numbers" {
-	for option in -i --interval -n --intervals --fail-above; do
+	for option in -i --interval -n --intervals --fail-above --min-count --max-series; do
 		complete_words $option ''
 		expect ''
 	done
@@ -224,10 +272,14 @@ status_with()
 	-i | --interval | -n | --intervals)
 		value=(1)
 		;;
-	-o | --output | -s | --sort)
-		value=(TOTAL)
+	--log)
+		value=("$ROOT/log" -i 1 --csv)
 		;;
-	--vm | --vcpu | --fail-above)
+	-o | --output | -s | --sort)
+		# All tables have it.
+		value=(TIMESTAMP)
+		;;
+	--vm | --vcpu | --fail-above | --min-count)
 		value=(5)
 		;;
 	--hist)
@@ -238,14 +290,28 @@ status_with()
 		;;
 	esac
 	case $option in
+	--max-series)
+		value=(5 --per-vm)
+		;;
 	-n | --intervals)
 		value+=(-i 1)
 		;;
-	--vcpu)
+	--vcpu | --per-vcpu | --chain)
 		value+=(--vm 5)
 		;;
 	esac
 	"$PROGRAM" "$@" "$option" "${value[@]}" < /dev/null > /dev/null 2>&1
+}
+
+@test "the operand of a list that can be of one exit reason" {
+	local list
+
+	for list in --keys --worst --slow --nested; do
+		complete_words --sysroot "$ROOT" $list EPT
+		expect 'EPT_MISCONFIG EPT_VIOLATION'
+		complete_words --sysroot "$ROOT" $list CPUID ''
+		expect ''
+	done
 }
 
 @test "options are those of the mode, and none is missing" {
@@ -253,7 +319,8 @@ status_with()
 		grep -Eo -- '(^|[ [|,])--?[[:alpha:]][[:alpha:]-]*' | tr -d ' [|,' | sort -u)
 	[[ $options == *--fail-above* && $options == *-J* ]]
 
-	for mode in '' --top '--hist CPUID' --openmetrics 'record file' 'diff a.json a.json' \
+	for mode in '' --top '--top --vms' --vms '--per-vcpu --vm 5' --dead --user --preempted-by \
+			--keys --worst --slow --nested '--chain --vm 5' '--hist CPUID' --openmetrics 'record file' 'diff a.json a.json' \
 			'plot a.json out.svg'; do
 		read -r -a words <<< "$mode"
 		complete_words "${words[@]}" -

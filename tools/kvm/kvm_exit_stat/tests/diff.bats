@@ -49,24 +49,65 @@ is_not_above()
 	ok
 }
 
+# recording FILE SECONDS REASON=TIMES...: as if that had occurred in so many seconds
+recording()
+{
+	local file=$1 seconds=$2 exit
+
+	shift 2
+	tree vmx 1000000
+	kes record "$file.1"
+	ok
+	for exit in "$@"; do
+		exits "${exit%%=*}" cycles="${exit#*=}"
+	done
+	kes record "$file.2"
+	ok
+	jq -Sc --slurpfile first "$file.1" --argjson seconds "$seconds" \
+		'.uptime = $first[0].uptime + $seconds' "$file.2" >"$file.3"
+	cat "$file.1" "$file.3" >"$file"
+}
+
+# reasons: of the output in CSV, in its order
+reasons()
+{
+	sed 1d <<<"$output" | cut -d , -f 1 | xargs
+}
+
+# columns NAME...: of each line of the output in CSV, after its first
+columns()
+{
+	awk -F , -v names="$*" '
+		NR == 1 { n = split(names, name, " "); for (i = 1; i <= NF; i++) at[$i] = i; next }
+		{ line = $1; for (i = 1; i <= n; i++) line = line " " $at[name[i]]; print line }' <<<"$output"
+}
+
+# tells_not WORD: in the message
+tells_not()
+{
+	# shellcheck disable=SC2154  # of bats
+	[[ $stderr != *$1* ]]
+}
+
 @test "diff: columns and changes, by reason" {
 	snapshot a CPUID='2x1000 2x2000' HLT='4x100' EPT_VIOLATION=5000
 	snapshot b CPUID='3x1500 3x2100' HLT='4x100' EPT_VIOLATION='3x4000'
 	diff_is --csv a b
 	# The 99th percentile of 1000 1000 2000 2000 is in bucket [1024, 2048), and at
 	# most the maximum.
-	same "${lines[0]}" "REASON,COUNT_A,COUNT_B,COUNT%,MEAN_A,MEAN_B,MEAN%,P99_A,P99_B,P99%"
-	same "$(tail -n +2 <<<"$output" | sort)" "CPUID,4,6,50.00,1500,1800,20.00,2000,2100,5.00
-EPT_VIOLATION,1,3,200.00,5000,4000,-20.00,5000,4000,-20.00
-HLT,4,4,0.00,100,100,0.00,100,100,0.00"
+	same "$output" "REASON,COUNT_A,COUNT_B,COUNT%,MEAN_A,MEAN_B,MEAN%,P99_A,P99_B,P99%,RATE_A,RATE_B,TOTAL%,TAX_A,TAX_B,TAX%
+EPT_VIOLATION,1,3,200.00,5000,4000,-20.00,5000,4000,-20.00,,,140.00,,,
+CPUID,4,6,50.00,1500,1800,20.00,2000,2100,5.00,,,80.00,,,
+HLT,4,4,0.00,100,100,0.00,100,100,0.00,,,0.00,,,
+TOTAL,9,13,44.44,1266,1784,40.89,5000,4000,-20.00,,,103.51,,,"
 }
 
 @test "diff: for humans" {
 	snapshot a CPUID='2x1000'
 	snapshot b CPUID='4x1250'
 	diff_is a b
-	squeeze <<<"$output" | grep -q '^REASON COUNT_A COUNT_B COUNT% MEAN_A MEAN_B MEAN% P99_A P99_B P99%$'
-	squeeze <<<"$output" | grep -Eq '^CPUID 2 4 \+?100.0% 1000 1250 \+?25.0% 1000 1250 \+?25.0%$'
+	squeeze <<<"$output" | grep -q '^REASON COUNT_A COUNT_B COUNT% MEAN_A MEAN_B MEAN% P99_A P99_B P99% TOTAL%$'
+	squeeze <<<"$output" | grep -Eq '^CPUID 2 4 \+?100.0% 1000 1250 \+?25.0% 1000 1250 \+?25.0% 150.0%$'
 }
 
 @test "diff: the title for humans tells the files and what they are of" {
@@ -86,10 +127,28 @@ HLT,4,4,0.00,100,100,0.00,100,100,0.00"
 	snapshot b CPUID='1x750'
 	diff_is -J a b
 	jq_is '.[0].reasons' '[{"reason":"CPUID","count_a":2,"count_b":1,"count%":-50,"mean_a":1000,
-		"mean_b":750,"mean%":-25,"p99_a":1000,"p99_b":750,"p99%":-25}]'
+		"mean_b":750,"mean%":-25,"p99_a":1000,"p99_b":750,"p99%":-25,"rate_a":null,"rate_b":null,
+		"total%":-62.5,"tax_a":null,"tax_b":null,"tax%":null}]'
+	# The same but for the name
+	jq_is '.[0].total == (.[0].reasons[0]|del(.reason))' true
+	jq_is '.[0].a|[.file, .isa, .scope, .tsc_khz, .unit, .from, .seconds, .dropped]' \
+		'["a","vmx","system",1000000,"cycles",null,null,0]'
+	jq_is '.[0]|[.schema, .b.file, (.b|has("schema"))]' '[1,"b",false]'
+	same "${#lines[@]}" 1
 	diff_is -r a b
-	same "$output" "REASON COUNT_A COUNT_B COUNT% MEAN_A MEAN_B MEAN% P99_A P99_B P99%
-CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
+	same "$output" "REASON COUNT_A COUNT_B COUNT% MEAN_A MEAN_B MEAN% P99_A P99_B P99% RATE_A RATE_B TOTAL% TAX_A TAX_B TAX%
+CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00 - - -62.50 - - -
+TOTAL 2 1 -50.00 1000 750 -25.00 1000 750 -25.00 - - -62.50 - - -"
+}
+
+@test "diff: -J escapes names of files" {
+	snapshot a CPUID='2x1000'
+	mkdir d
+	cp a $'d/"\\\n\t\x01ö\xff'
+	diff_is -J a $'d/"\\\n\t\x01ö\xff'
+	same "${#lines[@]}" 1
+	[[ $output == '{"schema":1,"a":{"file":"a","time":"'*$'},"b":{"file":"d/\\"\\\\\\n\\t\\u0001ö\xff","time":"'* ]]
+	[[ $output == *',"dropped":0},"reasons":[{"reason":"CPUID","count_a":2,'*'}],"total":{"count_a":2,'*'}}' ]]
 }
 
 @test "diff: -t is in microseconds" {
@@ -113,13 +172,13 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 	for time in '' -t; do
 		snapshot b 2000000 CPUID=2000
 		diff_is $time --csv a b
-		same "$(cut -d, -f 7,10 <<<"${lines[1]}")" 0.00,0.00
+		same "$(cut -d, -f 7,10,13 <<<"${lines[1]}")" 0.00,0.00,0.00
 		files diff $time --fail-above 0 a b
 		ok
 		# As many cycles, half the time
 		snapshot b 2000000 CPUID=1000
 		diff_is $time --csv a b
-		same "$(cut -d, -f 7,10 <<<"${lines[1]}")" -50.00,-50.00
+		same "$(cut -d, -f 7,10,13 <<<"${lines[1]}")" -50.00,-50.00,-50.00
 		files diff $time --fail-above 99 b a
 		fails 1 CPUID
 	done
@@ -145,17 +204,21 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 @test "diff: only the given reasons" {
 	snapshot a CPUID=1000 HLT=5 MSR_READ=7
 	diff_is --csv a a HLT CPUID
-	same "$(tail -n +2 <<<"$output" | cut -d, -f1 | sort | xargs)" "CPUID HLT"
+	same "$(tail -n +2 <<<"$output" | cut -d, -f1 | sort | xargs)" "CPUID HLT TOTAL"
 	diff_is --csv a a MSR_READ MSR_READ
-	same "$(tail -n +2 <<<"$output")" "MSR_READ,1,1,0.00,7,7,0.00,7,7,0.00"
+	# The total is that of these.
+	same "$(tail -n +2 <<<"$output" | cut -d , -f -10)" "MSR_READ,1,1,0.00,7,7,0.00,7,7,0.00
+TOTAL,1,1,0.00,7,7,0.00,7,7,0.00"
+	diff_is --csv a a cpuid hLT
+	same "$(tail -n +2 <<<"$output" | cut -d, -f1 | sort | xargs)" "CPUID HLT TOTAL"
 }
 
 @test "diff: a reason that neither file has" {
 	snapshot a CPUID=1000
 	files diff a a HLT
 	fails 2 HLT
-	files diff a a CPUID cpuid
-	fails 2 cpuid
+	files diff a a CPUID cpui
+	fails 2 cpui
 	same "$output" ""
 }
 
@@ -183,7 +246,6 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 		snapshot b CPUID=$((10000 + 100 * percent + 1))
 		is_above "$percent" || with "above $percent%"
 	done
-	none
 }
 
 @test "--fail-above: with decimals" {
@@ -236,7 +298,6 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 		fails 1 CPUID || with "$format"
 		[[ $output == *CPUID* ]] || with "$format"
 	done
-	none
 }
 
 @test "diff: of another isa" {
@@ -324,7 +385,7 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 	snapshot a CPUID=1000
 	files diff --csv a <(cat a)
 	ok
-	same "${lines[1]}" "CPUID,1,1,0.00,1000,1000,0.00,1000,1000,0.00"
+	same "$(cut -d , -f -10 <<<"${lines[1]}")" "CPUID,1,1,0.00,1000,1000,0.00,1000,1000,0.00"
 }
 
 @test "diff: a mean of 0" {
@@ -347,9 +408,9 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 	diff_is -J a b
 	jq_is '.[0].reasons[0]|[.mean_a, .mean_b, ."mean%"]' '[0,2,null]'
 	diff_is --csv a b
-	same "${lines[1]}" "CPUID,100,100,0.00,0,2,,0,2,"
+	same "$(cut -d , -f -10 <<<"${lines[1]}")" "CPUID,100,100,0.00,0,2,,0,2,"
 	diff_is --csv b a
-	same "${lines[1]}" "CPUID,100,100,0.00,2,0,-100.00,2,0,-100.00"
+	same "$(cut -d , -f -10 <<<"${lines[1]}")" "CPUID,100,100,0.00,2,0,-100.00,2,0,-100.00"
 }
 
 @test "diff: the change of a mean is that before it is rounded" {
@@ -357,7 +418,7 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 	snapshot a CPUID='99x2 1'
 	snapshot b CPUID=100x2
 	diff_is --csv a b
-	same "${lines[1]}" "CPUID,100,100,0.00,1,2,0.50,2,2,0.00"
+	same "$(cut -d , -f -10 <<<"${lines[1]}")" "CPUID,100,100,0.00,1,2,0.50,2,2,0.00"
 	is_not_above 60
 	is_not_above 0.51
 	is_above 0.5
@@ -382,12 +443,187 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00"
 		diff_is -J b a
 		jq_is '.[0].reasons[0]|[.p99_a == .p99_b, ."p99%"]' '[true,0]' || with "b a $times"
 	done
-	none
 }
 
 @test "diff: the largest numbers have exact sums" {
 	snapshot a CPUID=9007199254740993
 	snapshot b CPUID=9007199254740993
 	diff_is --csv a b
-	same "${lines[1]}" "CPUID,1,1,0.00,9007199254740993,9007199254740993,0.00,9007199254740993,9007199254740993,0.00"
+	same "$(cut -d , -f -10 <<<"${lines[1]}")" "CPUID,1,1,0.00,9007199254740993,9007199254740993,0.00,9007199254740993,9007199254740993,0.00"
+}
+
+@test "diff: recordings of unequal length compare by rate" {
+	recording a 10 CPUID='100x1000' HLT='10x500'
+	recording b 20 CPUID='200x1000' HLT='40x500'
+	diff_is --csv a b
+	same "$(columns COUNT_A COUNT_B COUNT% RATE_A RATE_B TOTAL%)" "HLT 10 40 100.00 1.0 2.0 100.00
+CPUID 100 200 0.00 10.0 10.0 0.00
+TOTAL 110 240 9.09 11.0 12.0 4.76"
+	files diff --fail-above count=0 a b CPUID
+	ok
+	files diff --fail-above count=99,total=99 a b
+	fails 1 'HLT count \+100.00% > 99%, HLT total \+100.00%'
+	# As many exits in half of the time
+	files diff --fail-above count=99 b a
+	ok
+	recording b 5 CPUID='100x1000'
+	files diff --fail-above count=99 a b CPUID
+	fails 1 'CPUID count \+100.00%'
+}
+
+@test "diff: a snapshot has no rate, and compares by count" {
+	snapshot a CPUID='100x1000'
+	recording b 20 CPUID='200x1000'
+	diff_is --csv a b CPUID
+	same "$(columns COUNT% RATE_A RATE_B TOTAL% | head -n 1)" "CPUID 100.00  10.0 100.00"
+	diff_is a b
+	[[ $output == *' RATE_A '* ]]
+	diff_is a a
+	[[ $output != *RATE_A* && $output != *TAX_A* ]]
+}
+
+@test "diff: the exit tax" {
+	tree vmx 1000000
+	exits CPUID cycles=100 away=1000 guest=9000
+	kes record a
+	ok
+	tree vmx 1000000
+	exits CPUID cycles=100 away=3000 guest=7000
+	kes record b
+	ok
+	diff_is --csv a b
+	same "$(columns TAX_A TAX_B TAX%)" "CPUID 10.00 30.00 200.00
+TOTAL 10.00 30.00 200.00"
+	files diff --fail-above tax=199 a b
+	fails 1 'CPUID tax \+200.00% > 199%, TOTAL tax \+200.00% > 199%'
+	files diff --fail-above tax=200 a b
+	ok
+	# Nothing else is gated then.
+	files diff --fail-above tax=200,mean=5 a b
+	ok
+	files diff --fail-above 5 b a
+	ok
+}
+
+@test "diff: counts from and to zero" {
+	snapshot a CPUID='10x1000' HLT='5x100'
+	snapshot b CPUID='10x1000' MSR_READ='7x100'
+	diff_is --csv a b
+	same "$(columns COUNT_A COUNT_B COUNT% TOTAL% | sed 's/ *$//')" "MSR_READ 0 7
+CPUID 10 10 0.00 0.00
+HLT 5 0 -100.00 -100.00
+TOTAL 15 17 13.33 1.90"
+	diff_is a b
+	squeeze <<<"$output" | grep -q '^MSR_READ 0 7 from 0 100 100 from 0$'
+	squeeze <<<"$output" | grep -q '^HLT 5 0 -100.0% 100 100 -100.0%$'
+	files diff --fail-above count=1000000 a b
+	fails 1 'MSR_READ count from 0'
+	tells_not HLT
+	files diff --fail-above count=20 b a
+	fails 1 'HLT count from 0'
+	# A mean of nothing does not compare.
+	files diff --fail-above mean=0,p99=0 a b
+	ok
+}
+
+@test "diff: the largest rise first" {
+	snapshot a CPUID='10x1000' HLT='10x1000' MSR_READ='10x1000' MSR_WRITE='10x1000'
+	# By 50 in the mean, 30 in the count, nothing, and a fall of both
+	snapshot b CPUID='10x1500' HLT='13x1000' MSR_READ='10x1000' MSR_WRITE='5x500'
+	diff_is --csv a b
+	same "$(reasons)" "CPUID HLT MSR_READ MSR_WRITE TOTAL"
+	# By what is gated
+	files diff --csv --fail-above count=1000 a b
+	ok
+	same "$(reasons)" "HLT CPUID MSR_READ MSR_WRITE TOTAL"
+	# Of what falls, one of them did not.
+	diff_is --csv b a
+	same "$(reasons)" "MSR_WRITE CPUID HLT MSR_READ TOTAL"
+	# Those that are too few come last.
+	files diff --csv --min-count 11 a b
+	ok
+	same "$(reasons)" "HLT CPUID MSR_READ MSR_WRITE TOTAL"
+}
+
+@test "diff: the total has all exits that are compared" {
+	snapshot a CPUID='99x1000' HLT='1x500'
+	snapshot b CPUID='99x1000' HLT='101x3000'
+	diff_is --csv a b
+	same "$(columns COUNT_A COUNT_B MEAN_A MEAN_B P99_A | tail -n 1)" "TOTAL 100 200 995 2010 1000"
+	# Its mean rises since there is more of HLT, which is no exit that got slower.
+	files diff --fail-above 5000 a b
+	ok
+	files diff --fail-above mean=99 a b CPUID
+	ok
+	files diff --fail-above total=299 a b
+	fails 1 'TOTAL total \+304'
+	# Its count, if those of the reasons are each too few
+	snapshot a CPUID='40x1000' HLT='40x1000'
+	snapshot b CPUID='60x1000' HLT='60x1000'
+	files diff --fail-above count=49 --min-count 100 a b
+	fails 1 ': TOTAL count \+50.00% > 49%$'
+}
+
+@test "--fail-above: each by its name" {
+	local what
+
+	snapshot a CPUID='100x1000'
+	snapshot b CPUID='110x1100'
+	for what in count=9 mean=9 p99=9 total=20 MEAN=9% p99=9.5%,count=50; do
+		is_above "$what" || with "$what"
+	done
+	for what in count=10 mean=10 p99=10 total=21 tax=0 count=10%,mean=10,P99=10%,total=21,tax=0; do
+		is_not_above "$what" || with "$what"
+	done
+	files diff --fail-above mean=9 --fail-above p99=50 a b
+	fails 1 'CPUID mean \+10.00% > 9%$'
+}
+
+@test "--fail-above: what is malformed" {
+	local what
+
+	snapshot a CPUID='100x1000'
+	for what in '' ',' = count count= count=x count=-1 '=5' p98=5 mean=5,5 'mean=5,' ',mean=5' 'mean =5' \
+		mean=5%% counts=5; do
+		files diff --fail-above="$what" a a
+		fails 2 --fail-above || with "$what"
+	done
+}
+
+@test "--min-count: few exits do not matter, many do" {
+	snapshot a CPUID='30x1000' HLT=214
+	snapshot b CPUID='3000x1000' HLT=260
+	# As ever
+	files diff --fail-above 5 a b
+	fails 1 'HLT mean'
+	files diff --fail-above mean=5,p99=5 --min-count 2 a b
+	ok
+	files diff --fail-above 5 --min-count 100 a b
+	ok
+	# 100 times more, although there were few
+	files diff --fail-above count=50,mean=5 --min-count 100 a b
+	fails 1 'CPUID count \+9900.00% > 50%'
+	tells_not HLT
+	# A mean of many that is compared to one of few
+	snapshot a CPUID=100
+	snapshot b CPUID='1000x200'
+	files diff --fail-above mean=5 --min-count 2 a b
+	ok
+	files diff --fail-above mean=5 --min-count 1 a b
+	fails 1 'CPUID mean'
+	snapshot a CPUID='10x100'
+	files diff --fail-above mean=5 --min-count 10 a b
+	fails 1 'CPUID mean'
+}
+
+@test "--min-count: values" {
+	local value
+
+	snapshot a CPUID=1
+	for value in 0 -1 x '' 1.5 18446744073709551616; do
+		files diff --min-count="$value" a a
+		fails 2 --min-count
+	done
+	kes --min-count 5
+	fails 2 --min-count
 }

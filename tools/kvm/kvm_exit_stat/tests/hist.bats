@@ -142,7 +142,55 @@ $(line '[12.8us, 25.6us)' 2 52)"
 	ok
 	has "$(line '[8, 16)' 1 52)"
 	kes --hist NPF
-	fails 2 NPF
+	ok
+	has "$(line '[8, 16)' 1 52)"
+	[[ $output == 'npf: 1 exits, '* ]]
+}
+
+@test "--hist: names in any case of letters" {
+	local name
+
+	tree vmx 1000000
+	exits CPUID cycles=8
+	for name in cpuid Cpuid CPUID; do
+		kes --hist "$name"
+		ok
+		[[ $output == 'CPUID: 1 exits, '* ]] || with "$name"
+	done
+	LC_ALL=tr_TR.UTF-8 kes --hist cpuid
+	ok
+	kes --hist cpui
+	fails 2 cpui
+	kes --hist cpuidx
+	fails 2 cpuidx
+}
+
+@test "--hist: codes" {
+	tree vmx 1000000
+	exits EPT_VIOLATION cycles=8
+	kes --hist 48
+	ok
+	[[ $output == 'EPT_VIOLATION: 1 exits, '* ]]
+	kes --hist 0x30
+	ok
+	[[ $output == 'EPT_VIOLATION: 1 exits, '* ]]
+	kes --hist 048
+	ok
+	kes --hist 0
+	ok
+	[[ $output == 'EXCEPTION_NMI: 0 exits, '* ]]
+	# That of UNKNOWN is only the last one.
+	local code
+
+	for code in 77 4711 0x 0x4z 48x 18446744073709551616; do
+		kes --hist "$code"
+		fails 2 "$code" || with "$code"
+	done
+	tree svm 1000000
+	exits npf cycles=8
+	kes --hist 0x400
+	ok
+	[[ $output == 'npf: 1 exits, '* ]]
 }
 
 @test "--hist: bars and counts are below each other" {

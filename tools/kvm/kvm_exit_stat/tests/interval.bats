@@ -112,7 +112,13 @@ go_on()
 	ok
 }
 
-@test "-i: --csv and --raw, one table each" {
+# without_time OUTPUT: of which the first column must be a time
+without_time()
+{
+	sed -E 's/^TIMESTAMP[, ]//; t; s/^[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z[, ]//; t; s/^/no time: /' <<<"$1"
+}
+
+@test "-i: --csv and --raw, one header, the time in each line" {
 	local mode
 
 	for mode in --csv --raw; do
@@ -121,14 +127,39 @@ go_on()
 		exits CPUID cycles=5
 		go_on 1
 		exits HLT cycles=5
+		exits CPUID cycles=5
 		thaw
 		finish
 		ok
-		same "$(tr ' ' , <<<"$output" | sed '/^$/d')" "REASON,COUNT
+		same "$(without_time "$output" | tr ' ' ,)" "REASON,COUNT
 CPUID,1
-REASON,COUNT
+CPUID,1
 HLT,1"
+		# The two lines of an interval have the same time, that of its end.
+		same "$(sed 1d <<<"$output" | cut -c -24 | sort | uniq -c | awk '{ print $1 }' | xargs)" \
+			"1 2"
 	done
+}
+
+@test "-i: --csv when nothing happens is the header alone" {
+	kes -i 0.01 -n 3 --csv -o REASON,COUNT
+	ok
+	same "$output" "TIMESTAMP,REASON,COUNT"
+}
+
+@test "-i: --csv with the time among the columns" {
+	kes -i 0.01 -n 2 --csv -o REASON,timestamp,COUNT
+	ok
+	same "$output" "REASON,TIMESTAMP,COUNT"
+}
+
+@test "-i: JSON is one object a line, which begins where the one before ended" {
+	start -i 0.2 -n 3 -J -o COUNT
+	finish
+	ok
+	same "$(wc -l <<<"$output")" 3
+	jq_is '.[0].from != null and .[0].to == .[1].from and .[1].to == .[2].from' true
+	jq_is 'all(.[]; .time == .to and .seconds > 0.1 and .from < .to and .dropped == 0)' true
 }
 
 @test "-i: --tax" {
@@ -246,7 +277,7 @@ to_full_pipe()
 
 	# More than stdio writes at once
 	tree vmx 1000000
-	columns=$("$TOOL" --help | sed '1,/^Columns:/d; / interval$/d' | awk '{ print $1 }' | paste -sd ,)
+	columns=$("$TOOL" --help | sed '1,/^Columns:/d; / interval$/d; /^[^ ]/,$d' | awk '{ print $1 }' | paste -sd ,)
 	to_full_pipe -i 0.4 -J -o "$columns"
 	freeze
 	for name in "${VMX[@]}"; do

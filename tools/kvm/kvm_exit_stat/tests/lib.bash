@@ -39,7 +39,8 @@ prepare()
 	cd "$DIR" || return 1
 }
 
-# Ends what a failed test left running, and removes what all tests left.
+# Ends what a failed test left running, and removes what all tests left.  Fails if anything
+# was wrong in a loop.
 cleanup()
 {
 	local child
@@ -49,6 +50,11 @@ cleanup()
 		wait "$child" 2>/dev/null || :
 	done
 	cd / && rm -rf "$DIR"
+
+	((${#wrong[@]} == 0)) || {
+		printf 'failed with: %s\n' "${wrong[@]}"
+		return 1
+	}
 }
 
 # What a file of tests does not define itself
@@ -75,12 +81,20 @@ declare -ga VMX=(
 )
 declare -ga SVM=(cpuid hlt npf msr io write_cr4 PF_excp UNKNOWN)
 
+# The codes of some.  That of UNKNOWN is the last one that had no name.
+declare -gA CODES=(
+	[EXTERNAL_INTERRUPT]=1 [TRIPLE_FAULT]=2 [INTERRUPT_WINDOW]=7 [CPUID]=10 [HLT]=12
+	[IO_INSTRUCTION]=30 [MSR_READ]=31 [MSR_WRITE]=32 [CR_ACCESS]=28 [EPT_VIOLATION]=48
+	[EPT_MISCONFIG]=49 [PREEMPTION_TIMER]=52 [UNKNOWN]=77
+	[cpuid]=114 [hlt]=120 [npf]=1024 [msr]=124 [io]=123 [write_cr4]=20 [PF_excp]=78
+)
+
 # For tree(), exits() and reset() below
 make_tree()
 {
 	local name
 
-	declare -gA number=() lengths=()
+	declare -gA number=() lengths=() heads=() takers=() extras=()
 	declare -ga names
 	case $1 in
 	vmx) names=("${VMX[@]}") ;;
@@ -96,6 +110,7 @@ make_tree()
 	put "$STATS/clock_warps" 0
 	put "$STATS/dropped" 0
 	for name in "${names[@]}"; do
+		put "$STATS/reasons/$name/reason" "${CODES[$name]-0}"
 		show_reason "$name"
 	done
 	show_totals
@@ -116,8 +131,8 @@ put()
 make_exits()
 {
 	local name=$1 in='' cycles='' away='' part
-	local user=0 blocked=0 polled=0 preempted=0 user_exits=0 guest=0
-	local scope vm
+	local user=0 blocked=0 polled=0 preempted=0 user_exits=0 guest=0 returns=''
+	local scope vm vcpu
 
 	shift
 	local "$@"
@@ -127,15 +142,23 @@ make_exits()
 		for part in "${PARTS[@]}"; do
 			add "$scope $name $part" "${!part}"
 		done
+		add_returns "$scope $name returns" "$returns"
 	done
 	show_reason "$name"
 	show_totals
 	if [[ $in ]]; then
-		vm=$DEBUGFS/${in%/*} vcpu=$DEBUGFS/${in%/*}/vcpu${in#*/}
-		[[ -d $vcpu ]] || mkdir -p "$vcpu"
-		put "$vm/exit_stats" "$(table "${in%/*}")"
-		put "$vcpu/exit_stats" "$(table "$in")"
+		put_tables "$in"
 	fi
+}
+
+# put_tables PID-FD/VCPU: those of the VM and the vCPU
+put_tables()
+{
+	local vm=$DEBUGFS/${1%/*} vcpu=$DEBUGFS/${1%/*}/vcpu${1#*/}
+
+	[[ -d $vcpu ]] || mkdir -p "$vcpu"
+	put "$vm/exit_stats" "$(table "${1%/*}")"
+	put "$vcpu/exit_stats" "$(table "$1")"
 }
 
 make_reset()
@@ -148,7 +171,35 @@ make_reset()
 	done
 	show_totals
 	for table in "$DEBUGFS"/*/exit_stats "$DEBUGFS"/*/vcpu*/exit_stats; do
-		[[ ! -e $table ]] || put "$table" "$(table empty)"
+		[[ -e $table ]] || continue
+		name=${table#"$DEBUGFS/"}
+		name=${name%/exit_stats}
+		put "$table" "$(table "${name/vcpu/}")"
+	done
+}
+
+# Those of vm()
+make_vm()
+{
+	local vm=$1 nr=0 pid=${1%-*} command=qemu-system-x86 cgroup=- created=0 vcpus=1
+	local cpu head
+
+	shift
+	while [[ ${1-} = [a-z]*=* && $1 != -* ]]; do
+		local "$1"
+		shift
+	done
+	head="vm $nr"$'\n'"pid $pid"$'\n'"command $command"$'\n'"cgroup $cgroup"$'\n'
+	head+="created_ns $created"$'\n'
+	# A VM that shows up has a name already.
+	if (($#)); then
+		mkdir -p "$ROOT/proc/$pid"
+		printf '%s\0' "$@" >"$ROOT/proc/$pid/cmdline"
+	fi
+	heads[$vm]=$head"vcpus $vcpus"
+	for ((cpu = 0; cpu < vcpus; cpu++)); do
+		heads[$vm/$cpu]=$head"vcpu $cpu"
+		put_tables "$vm/$cpu"
 	done
 }
 
@@ -178,6 +229,19 @@ add_times()
 	done
 }
 
+# add_returns KEY N:COUNT:CYCLES...
+add_returns()
+{
+	local item n count
+
+	for item in $2; do
+		n=${item%%:*} count=${item#*:}
+		[[ " ${number[$1]-} " = *" $n "* ]] || number[$1]+=" $n"
+		add "$1 $n count" "${count%:*}"
+		add "$1 $n cycles" "${count#*:}"
+	done
+}
+
 # average KEY -> avg
 average()
 {
@@ -194,13 +258,13 @@ declare -ga PARTS=(user blocked polled preempted user_exits guest)
 declare -ga FIELDS=(
 	count cycles_total cycles_min cycles_avg cycles_max
 	away_total away_min away_avg away_max away_user away_blocked away_polled away_preempted
-	user_exits guest_cycles cycles_hist away_hist
+	user_exits guest_cycles cycles_hist away_hist user_reasons
 )
 
 # line_of SCOPE REASON -> line
 line_of()
 {
-	local kind part avg hist bucket
+	local kind part avg hist bucket n
 
 	printf -v line ' %14s' "${number[$1 $2 cycles n]-0}"
 	for kind in cycles away; do
@@ -222,6 +286,12 @@ line_of()
 		hist=${hist#,}
 		line+="  ${hist:--}"
 	done
+	hist=
+	for n in ${number[$1 $2 returns]-}; do
+		hist+=",$n:${number[$1 $2 returns $n count]}:${number[$1 $2 returns $n cycles]}"
+	done
+	hist=${hist#,}
+	line+="  ${hist:--}"
 }
 
 show_reason()
@@ -271,6 +341,7 @@ table()
 	done
 	life=$((${number[$scope TOTAL guest]} + ${number[$scope TOTAL away total]-0}))
 
+	[[ ! ${heads[$scope]-} ]] || printf '%s\n' "${heads[$scope]}"
 	printf '%-26s %11s' reason tax_percent
 	printf ' %14s' "${FIELDS[@]}"
 	printf '\n'
@@ -279,6 +350,8 @@ table()
 			row "$scope" "$name" "$life"
 		fi
 	done
+	printf '%s' "${extras[$scope]-}"
+	[[ ! ${takers[$scope]-} ]] || printf 'preempted_by %s\n' "${takers[$scope]}"
 	printf 'dropped 0\n'
 }
 
@@ -303,14 +376,98 @@ tree()
 }
 
 # exits REASON [in=PID-FD/VCPU] [cycles=TIMES] [away=TIMES] [user=N] [blocked=N]
-# [polled=N] [preempted=N] [user_exits=N] [guest=N]: more exits, of the system, and of a
-# VM and a vCPU.  TIMES are cycles, each "T" or "NxT", e.g. "300 2x700".  There can be
-# fewer away times.
+# [polled=N] [preempted=N] [user_exits=N] [guest=N] [returns=RETURNS]: more exits, of the
+# system, and of a VM and a vCPU.  TIMES are cycles, each "T" or "NxT", e.g. "300 2x700".
+# There can be fewer away times.  RETURNS of KVM_RUN are each "N:COUNT:CYCLES".
 exits()
 {
 	local -
 	set +T
 	make_exits "$@"
+}
+
+# vm PID-FD [nr=N] [pid=PID] [command=COMM] [cgroup=PATH] [created=NS] [vcpus=N]
+# [WORD...]: a VM with a head, which exits() then adds to.  The words are the command
+# line of its process.
+vm()
+{
+	local -
+	set +T
+	make_vm "$@"
+}
+
+# preempted_by PID-FD[/VCPU] LINE: who got the CPU: pid, command, count, error, cycles, max
+preempted_by()
+{
+	local -
+	set +T
+	takers[$1]=$2
+	put "$DEBUGFS/${1/\//\/vcpu}/exit_stats" "$(table "$1")"
+}
+
+# newer: the tree is that of a kernel that tells why exits were, and how the worst ones were
+newer()
+{
+	local -
+	set +T
+	local name file line
+
+	put "$STATS/keys" 1
+	put "$STATS/slow_us" 0
+	for name in "${names[@]}"; do
+		: >"$STATS/reasons/$name/keys"
+		line_of none "$name"
+		put "$STATS/reasons/$name/nested" "$line"
+		put "$STATS/reasons/$name/reflected" "$line"
+		for file in {cycles,away}_{worst,late}; do
+			echo cycles=0 >"$STATS/reasons/$name/$file"
+		done
+	done
+	: >"$ROOT/sys/kernel/debug/kvm_exit_stats_slow"
+}
+
+# extra SCOPE LINE...: lines of the table of "system", PID-FD or PID-FD/VCPU
+extra()
+{
+	local -
+	set +T
+	local scope=$1 lines
+
+	shift
+	printf -v lines '%s\n' "$@"
+	extras[$scope]+=$lines
+	[[ $scope = system ]] || put "$DEBUGFS/${scope/\//\/vcpu}/exit_stats" "$(table "$scope")"
+}
+
+# keys REASON LINE...: in sysfs: KEY, COUNT, ERROR, CYCLES, LONGEST
+keys()
+{
+	local -
+	set +T
+	local file=$STATS/reasons/$1/keys
+
+	shift
+	printf '%s\n' "$@" >"$file"
+}
+
+# nested REASON nested|reflected [in=PID-FD/VCPU] [cycles=TIMES] [away=TIMES]: exits of L2, or
+# those of them that L1 got.  They must be among those of exits(), too.
+nested()
+{
+	local -
+	set +T
+	local name=$1 what=$2 in='' cycles='' away='' scope line
+
+	shift 2
+	local "$@"
+	for scope in system ${in:+"${in%/*}" "$in"}; do
+		add_times "$what-$scope $name cycles" "$cycles"
+		add_times "$what-$scope $name away" "$away"
+		line_of "$what-$scope" "$name"
+		[[ $scope = system ]] || extra "$scope" "$what $name 0.00$line"
+	done
+	line_of "$what-system" "$name"
+	put "$STATS/reasons/$name/$what" "$line"
 }
 
 # put_stat REASON COLUMN=TEXT...: change what the system has of a reason
@@ -511,21 +668,11 @@ quantile()
 	echo "$value"
 }
 
-# with WHAT: in a loop, after something failed, to go on, and fail at the end by none
+# with WHAT: in a loop, after something failed, to go on, and fail at the end
 with()
 {
 	echo "^ with $*"
 	wrong+=("$*")
-}
-
-# none: nothing failed so far
-none()
-{
-	[[ ${#wrong[@]} -eq 0 ]] || {
-		echo "failed with:"
-		printf '  %s\n' "${wrong[@]}"
-		return 1
-	}
 }
 
 need()
@@ -587,7 +734,7 @@ has_tables()
 	local line n=0
 
 	while read -r line; do
-		[[ $line != REASON* && $line != '"reasons"'* ]] || n=$((n + 1))
+		[[ $line != REASON* && $line != TIME* && $line != '{"schema"'* ]] || n=$((n + 1))
 	done <"$DIR/out"
 	((n >= $1))
 }

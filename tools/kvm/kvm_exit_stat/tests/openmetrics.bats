@@ -48,7 +48,7 @@ histogram()
 		{ if (series[$1]++) exit fail = 1 }
 		END { exit fail }' <<<"$output"
 	same "$(grep -v '^#' <<<"$output" | sed 's/[{ ].*//' | sort -u | xargs)" \
-		"kvm_exit_away_part_seconds_total kvm_exit_away_seconds_bucket kvm_exit_away_seconds_count kvm_exit_away_seconds_sum kvm_exit_clock_warps_total kvm_exit_dropped_total kvm_exit_guest_seconds_total kvm_exit_handling_seconds_bucket kvm_exit_handling_seconds_count kvm_exit_handling_seconds_sum kvm_exit_stats_enabled"
+		"kvm_exit_away_part_seconds_total kvm_exit_away_seconds_bucket kvm_exit_away_seconds_count kvm_exit_away_seconds_sum kvm_exit_clock_warps_total kvm_exit_dropped_total kvm_exit_guest_seconds_total kvm_exit_handling_seconds_bucket kvm_exit_handling_seconds_count kvm_exit_handling_seconds_sum kvm_exit_stats_enabled kvm_exits_total"
 }
 
 @test "openmetrics: promtool finds nothing to complain about" {
@@ -64,52 +64,87 @@ histogram()
 	[[ $status -eq 0 && -z $output ]]
 }
 
-@test "openmetrics: a histogram is cumulative, +Inf is the count" {
-	local counts
+# The bounds of both histograms, on every host
+HANDLING="2.5e-07 1e-06 4e-06 1.6e-05 6.4e-05 0.000256 0.001024 0.004096"
+AWAY="1e-06 1.6e-05 0.000256 0.004096 0.065536"
 
+@test "openmetrics: a histogram is cumulative, +Inf is the count" {
 	metrics
-	counts=$(histogram kvm_exit_handling_seconds CPUID)
-	same "$(wc -l <<<"$counts")" 32
-	# 300, 400 and 500 are in bucket 9, 700 in bucket 10.
-	same "$(cut -d ' ' -f 2 <<<"$counts" | uniq -c | squeeze | xargs)" "9 0 1 3 22 4"
-	same "$(tail -n 1 <<<"$counts")" "+Inf 4"
+	# At 1 GHz, 256 cycles are the first of a bucket that ends above 250 ns.
+	same "$(histogram kvm_exit_handling_seconds CPUID | cut -d ' ' -f 2 | xargs)" \
+		"0 3 4 4 4 4 4 4 4"
+	same "$(histogram kvm_exit_handling_seconds CPUID | tail -n 1)" "+Inf 4"
 	same "$(value 'kvm_exit_handling_seconds_count{isa="vmx",reason="CPUID"}')" 4
 	near "$(value 'kvm_exit_handling_seconds_sum{isa="vmx",reason="CPUID"}')" 1.9e-6
 
-	# Of three times away, each is in a bucket of its own.
-	counts=$(histogram kvm_exit_away_seconds EPT_VIOLATION)
-	same "$(cut -d ' ' -f 2 <<<"$counts" | uniq -c | squeeze | xargs)" "11 0 1 1 1 2 19 3"
+	# 2000, 4000 and 8000
+	same "$(histogram kvm_exit_away_seconds EPT_VIOLATION | cut -d ' ' -f 2 | xargs)" \
+		"0 3 3 3 3 3"
 	same "$(value 'kvm_exit_away_seconds_count{isa="vmx",reason="EPT_VIOLATION"}')" 3
 	near "$(value 'kvm_exit_away_seconds_sum{isa="vmx",reason="EPT_VIOLATION"}')" 14e-6
 }
 
-@test "openmetrics: le of bucket n is (2^n - 1) / (tsc_khz * 1000)" {
-	local khz n le
+@test "openmetrics: le are the same on every host" {
+	local khz
 
-	for khz in 1000000 40006 2893437; do
+	for khz in 1 40000 1000000 2399987 4294967 8000000; do
 		tree vmx $khz
-		exits CPUID cycles=1
+		exits CPUID cycles=1 away=2
 		metrics
-		n=0
-		while read -r le _; do
-			if ((n < 31)); then
-				near "$le" "$(awk -v n=$n -v khz=$khz 'BEGIN { printf "%.17g", (2 ^ n - 1) / (khz * 1000) }')" ||
-					with "bucket $n at $khz kHz"
-			else
-				same "$le" +Inf
-			fi
-			n=$((n + 1))
-		done < <(histogram kvm_exit_handling_seconds CPUID)
-		same "$n" 32
+		same "$(histogram kvm_exit_handling_seconds CPUID | cut -d ' ' -f 1 | xargs)" \
+			"$HANDLING +Inf"
+		same "$(histogram kvm_exit_away_seconds CPUID | cut -d ' ' -f 1 | xargs)" "$AWAY +Inf"
 	done
-	none
 }
 
-@test "openmetrics: no two le of a histogram are the same" {
-	tree vmx 4294967
-	exits CPUID cycles=1
+# count_up_to NAME LE: of CPUID
+count_up_to()
+{
+	histogram "$1" CPUID | sed -n "s/^$2 //p"
+}
+
+# No count is more than the times up to le, nor less than those up to half of it.
+@test "openmetrics: a count is that of a bound between le and half of it" {
+	local khz bucket name bounds le least most count
+
+	for khz in 40000 999999 1000000 1000001 2399987 4294967 8000000; do
+		tree vmx $khz
+		# The longest time of each bucket, the last among them, which has no bound
+		for bucket in {0..30}; do
+			exits CPUID cycles=$(((1 << bucket) - 1)) away=$(((1 << bucket) - 1))
+		done
+		exits CPUID cycles=$((1 << 30)) away=$((1 << 40))
+		metrics
+		for name in handling:"$HANDLING" away:"$AWAY"; do
+			bounds=${name#*:} name=kvm_exit_${name%%:*}_seconds
+			for le in $bounds; do
+				read -r most least < <(awk -v le="$le" -v khz=$khz 'BEGIN {
+					for (n = 0; n <= 30; n++) {
+						cycles = 2 ^ n - 1
+						most += cycles <= le * khz * 1000 + 1e-6
+						least += cycles <= le / 2 * khz * 1000
+					}
+					print most, least }')
+				count=$(count_up_to "$name" "$le")
+				((count == most && count >= least && count > 0)) ||
+					with "$name, $khz kHz, $le: $count, not $least to $most"
+			done
+			same "$(count_up_to "$name" +Inf)" 32
+		done
+	done
+}
+
+@test "openmetrics: a bucket of the kernel is counted from where all of it is below le" {
+	# 2^12 - 1 cycles are 4 us but for a part of a cycle, or a bit more.
+	tree vmx 1023750
+	exits CPUID cycles=4095
 	metrics
-	same "$(histogram kvm_exit_handling_seconds CPUID | cut -d ' ' -f 1 | sort -u | wc -l)" 32
+	same "$(count_up_to kvm_exit_handling_seconds 4e-06)" 1
+	tree vmx 1023749
+	exits CPUID cycles=4095
+	metrics
+	same "$(count_up_to kvm_exit_handling_seconds 4e-06)" 0
+	same "$(count_up_to kvm_exit_handling_seconds 1.6e-05)" 1
 }
 
 @test "openmetrics: bucket 0 and bucket 31" {
@@ -117,16 +152,39 @@ histogram()
 	exits CPUID cycles='2x0 1 3x1073741824'
 	metrics
 	same "$(histogram kvm_exit_handling_seconds CPUID | awk '{ print $2 }' | uniq -c | squeeze | xargs)" \
-		"1 2 30 3 1 6"
+		"8 3 1 6"
 }
 
-@test "openmetrics: only reasons that occurred, and away times only if there are any" {
+@test "openmetrics: some 20 lines for a reason that occurred, one for each other" {
+	metrics
+	same "$(grep -c 'reason="EPT_VIOLATION"' <<<"$output")" 23
+	same "$(grep 'reason="TRIPLE_FAULT"' <<<"$output")" \
+		'kvm_exits_total{isa="vmx",reason="TRIPLE_FAULT"} 0'
+}
+
+@test "openmetrics: every reason of the isa is counted from the first time on" {
+	local name
+
+	tree vmx 1000000
+	metrics
+	same "$(grep -c '^kvm_exits_total' <<<"$output")" "${#VMX[@]}"
+	for name in "${VMX[@]}"; do
+		same "$(value "kvm_exits_total{isa=\"vmx\",reason=\"$name\"}")" 0
+	done
+	exits TRIPLE_FAULT cycles=5
+	metrics
+	same "$(value 'kvm_exits_total{isa="vmx",reason="TRIPLE_FAULT"}')" 1
+	same "$(grep -c '^kvm_exits_total' <<<"$output")" "${#VMX[@]}"
+}
+
+@test "openmetrics: histograms only of reasons that occurred, and away times only if there are any" {
 	metrics
 	same "$(sed -n 's/^kvm_exit_handling_seconds_count.*reason="\([^"]*\)".*/\1/p' <<<"$output" | sort | xargs)" \
 		"CPUID EPT_VIOLATION HLT IO_INSTRUCTION MSR_WRITE"
 	same "$(sed -n 's/^kvm_exit_away_seconds_count.*reason="\([^"]*\)".*/\1/p' <<<"$output" | sort | xargs)" \
 		"CPUID EPT_VIOLATION HLT IO_INSTRUCTION"
-	[[ $output != *TRIPLE_FAULT* ]]
+	same "$(sed -n 's/^kvm_exit_away_part_seconds_total.*reason="\([^"]*\)".*/\1/p' <<<"$output" | sort -u | xargs)" \
+		"CPUID EPT_VIOLATION HLT IO_INSTRUCTION"
 }
 
 @test "openmetrics: parts, time in the guest, warps, dropped exits" {
@@ -155,7 +213,7 @@ histogram()
 	metrics
 	same "$(value 'kvm_exit_stats_enabled{isa="svm"}')" 1
 	near "$(value 'kvm_exit_guest_seconds_total{isa="svm"}')" 0
-	[[ $output != *reason=* ]]
+	same "$(grep -c reason= <<<"$output")" "${#SVM[@]}"
 	same "$(tail -n 1 <<<"$output")" "# EOF"
 }
 

@@ -123,6 +123,14 @@ no_space_plot()
 	is_png out.png
 }
 
+@test "plot --hist: names in any case of letters" {
+	files plot --hist cpuid snapshot out.svg
+	ok
+	grep -q CPUID out.svg
+	files plot --hist cpui snapshot out.svg
+	fails 2 cpui
+}
+
 @test "plot --hist: of a reason without away times" {
 	files plot --hist MSR_WRITE snapshot out.svg
 	ok
@@ -209,7 +217,6 @@ no_space_plot()
 		rm -- "./$name" "./$name.in"
 	done
 	alone snapshot
-	none
 }
 
 @test "plot: a reset in a recording is left out with a message, status 5" {
@@ -274,7 +281,6 @@ no_space_plot()
 	files plot snapshot out.pdf
 	fails 2 svg png
 	alone snapshot
-	none
 }
 
 @test "plot: no gnuplot in PATH, status 8" {
@@ -312,7 +318,6 @@ fake()
 	chmod -x fake/gnuplot
 	run --separate-stderr env PATH="$PWD/fake" "$TOOL" plot snapshot out.svg
 	fails 8 gnuplot
-	none
 }
 
 @test "plot: the status that gnuplot failed with is told" {

@@ -379,7 +379,6 @@ is_refused()
 			same "$(wc -l <f.json)" "$(jq -s length f.json)" || with "$closed"
 		rm f.json
 	done
-	none
 }
 
 @test "record -i: the module is unloaded, status 6" {
@@ -418,7 +417,7 @@ edit()
 	small good
 	files diff --csv good good
 	ok
-	same "${lines[1]}" "hlt,1,1,0.00,0,0,0.00,0,0,0.00"
+	same "$(cut -d , -f -10 <<<"${lines[1]}")" "hlt,1,1,0.00,0,0,0.00,0,0,0.00"
 }
 
 @test "files: other keys, order and blanks do not matter" {
@@ -487,7 +486,6 @@ edit()
 		printf %b "$text" >bad
 		is_refused bad || with "'$text'"
 	done
-	none
 }
 
 @test "files: more than an object in a line, or less than one" {
@@ -518,7 +516,6 @@ edit()
 	is_refused bad
 	{ cat good; printf '\0'; } >bad
 	is_refused bad
-	none
 }
 
 @test "files: 10 MB of garbage" {
@@ -549,7 +546,6 @@ edit()
 	is_refused bad
 	sed 's/"kvm_exit_stat":2/"kvm_exit_stat":1/' good >bad
 	is_refused bad version
-	none
 }
 
 @test "files: keys that are missing" {
@@ -565,7 +561,6 @@ edit()
 		edit bad "del(.$key)"
 		is_refused bad "bad.*(${key##*.}|hlt)" || with "no $key"
 	done
-	none
 }
 
 @test "files: wrong types and values" {
@@ -589,7 +584,6 @@ edit()
 		edit bad "$change"
 		is_refused bad || with "$change"
 	done
-	none
 }
 
 @test "files: numbers that do not fit" {
@@ -602,7 +596,6 @@ edit()
 		sed "s/\"hist\":\[1/\"hist\":[$number/" good >bad
 		is_refused bad || with "$number in the histogram"
 	done
-	none
 }
 
 @test "files: no more than 256 reasons" {
@@ -611,7 +604,7 @@ edit()
 	edit most '.reasons = ([range(256) as $n | {"r\($n)": .reasons.hlt}] | add)'
 	files diff --csv good most
 	ok
-	same "${#lines[@]}" $((1 + 256 + 1))
+	same "${#lines[@]}" $((1 + 256 + 1 + 1))
 	# shellcheck disable=SC2016
 	edit bad '.reasons = ([range(257) as $n | {"r\($n)": .reasons.hlt}] | add)'
 	is_refused bad 'bad.*256'
@@ -633,5 +626,4 @@ edit()
 		fi
 		is_refused bad || with "$change"
 	done
-	none
 }

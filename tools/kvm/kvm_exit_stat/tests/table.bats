@@ -210,12 +210,77 @@ EPT_VIOLATION 3 50.0% 5.000 1.000 1.666 1.000 3.000 14.000 5.000 7.0%" ||
 @test "-J: one document, numbers are numbers, what is not known is null" {
 	kes -J -s REASON -o REASON,COUNT,SHARE,P99.9,AWAY,AWAY_AVG,KVM%
 	ok
-	jq_is . '[{"dropped":0,"reasons":[
+	jq_is '.[0].reasons' '[
 {"reason":"CPUID","count":4,"share":19,"p99.9":700,"away":5000,"away_avg":1250,"kvm%":2.5},
 {"reason":"EPT_VIOLATION","count":3,"share":50,"p99.9":3000,"away":14000,"away_avg":4666,"kvm%":4},
 {"reason":"HLT","count":2,"share":1,"p99.9":60,"away":10000,"away_avg":10000,"kvm%":0.25},
 {"reason":"IO_INSTRUCTION","count":1,"share":30,"p99.9":3000,"away":21000,"away_avg":21000,"kvm%":2.5},
-{"reason":"MSR_WRITE","count":1,"share":0,"p99.9":0,"away":0,"away_avg":null,"kvm%":0}]}]'
+{"reason":"MSR_WRITE","count":1,"share":0,"p99.9":0,"away":0,"away_avg":null,"kvm%":0}]'
+}
+
+# near_now ISO8601: within the last minute
+near_now()
+{
+	local seconds
+
+	[[ $1 =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$ ]] || {
+		echo "'$1' is no time of ISO 8601"
+		return 1
+	}
+	seconds=$(date -u -d "$1" +%s)
+	((seconds <= EPOCHSECONDS && seconds >= EPOCHSECONDS - 60)) || {
+		echo "'$1' is not now"
+		return 1
+	}
+}
+
+@test "-J: one line, with a head" {
+	put "$STATS/dropped" 3
+	kes -J -o COUNT
+	ok
+	same "${#lines[@]}" 1
+	jq_is '.[0]|keys_unsorted' '["schema","time","isa","scope","tsc_khz","unit","from","to",
+		"seconds","dropped","reasons"]'
+	jq_is '.[0]|[.schema, .isa, .scope, .tsc_khz, .unit, .from, .seconds, .dropped, .time == .to]' \
+		'[1,"vmx","system",1000000,"cycles",null,null,3,true]'
+	near_now "$(jq -r .to <<<"$output")"
+	TZ=Asia/Tokyo kes -J -t -o COUNT
+	ok
+	jq_is '.[0].unit' '"us"'
+	near_now "$(jq -r .to <<<"$output")"
+}
+
+@test "CODE: the number of the reason" {
+	exits UNKNOWN cycles=1
+	kes --csv -o reason,code -s code
+	ok
+	same "$output" "REASON,CODE
+CPUID,10
+HLT,12
+IO_INSTRUCTION,30
+MSR_WRITE,32
+EPT_VIOLATION,48
+UNKNOWN,77"
+	kes --csv -o REASON -s CODE
+	ok
+	same "$(sed 1d <<<"$output" | xargs)" "CPUID HLT IO_INSTRUCTION MSR_WRITE EPT_VIOLATION UNKNOWN"
+	exits HLT in=123-11/0 cycles=5 away=7
+	kes --vm 123 -J -o REASON,CODE
+	ok
+	jq_is '.[0].reasons' '[{"reason":"HLT","code":12}]'
+	rm "$STATS/reasons/HLT/reason"
+	kes
+	ok
+	kes -o CODE
+	fails 6 HLT/reason
+}
+
+@test "TIMESTAMP: when the numbers were read, in UTC" {
+	TZ=Asia/Tokyo kes --csv -o COUNT,TIMESTAMP -s TIMESTAMP
+	ok
+	same "${lines[0]}" COUNT,TIMESTAMP
+	near_now "${lines[5]#1,}"
+	same "$(sed 1d <<<"$output" | cut -d , -f 1 | xargs)" "4 3 2 1 1"
 }
 
 @test "-J: the default columns, and those of --tax" {
@@ -436,9 +501,14 @@ extremes()
 	kes -r -o COUNT,TOTAL,MIN,AVG,MAX,AWAY,AWAY_AVG,AWAY_MAX,USER,KVM,SHARE,TAX,USER%,KVM%
 	ok
 	same "${lines[1]}" "$max $max 1 1 $max $max 1 $max $max 0 100.00 100.00 100.00 0.00"
-	kes -J
+	# jq would round them.
+	put "$STATS/dropped" "$max"
+	kes -J -o COUNT,MAX,AWAY,CODE,KVM
 	ok
-	[[ $output =~ \"count\":\ *$max, ]]
+	[[ $output == *"\"dropped\":$max,\"reasons\":[{\"count\":$max,\"max\":$max,\"away\":$max,\"code\":10,\"kvm\":0}]}" ]]
+	kes -J -t -o TOTAL,SHARE,AVG
+	ok
+	[[ $output == *'[{"total":18446744073709551.615,"share":100.00,"avg":0.001}]}' ]]
 	kes
 	ok
 	kes --hist CPUID
@@ -535,7 +605,7 @@ MSR_WRITE,0,0,0,0"
 	put "$STATS/dropped" 5
 	kes -J -o COUNT
 	ok
-	jq_is '.[0]|keys_unsorted, .dropped, (.reasons|length)' '["dropped","reasons"],5,5'
+	jq_is '.[0]|.dropped, (.reasons|length)' '5,5'
 	kes --csv -o COUNT
 	ok
 	same "${lines[0]}" COUNT
@@ -550,7 +620,7 @@ MSR_WRITE,0,0,0,0"
 	ok
 	kes -J
 	ok
-	jq_is . '[{"dropped":0,"reasons":[]}]'
+	jq_is '.[0]|[.dropped, .reasons]' '[0,[]]'
 	kes --csv
 	ok
 	same "$output" "REASON,COUNT,SHARE,TOTAL,MIN,AVG,P50,P99,P99.9,MAX"
@@ -582,21 +652,43 @@ UNKNOWN,1"
 	same "$output" "$before"
 }
 
+@test "--version: that of the kernel" {
+	files --version
+	ok
+	[[ $output =~ ^kvm_exit_stat\ ([0-9]+\.[0-9]+.*|unknown)$ ]]
+	same "$("$TOOL" -V)" "$output"
+}
+
 @test "--help: all options, all columns" {
-	local word
+	local word words list columns
 
 	files --help
 	ok
 	for word in --interval --intervals --output --sort --time --json --raw --csv --tax --vm \
-		--vcpu --sysroot --fail-above --help --top --hist --openmetrics record diff plot \
-		REASON COUNT RATE SHARE TOTAL MIN AVG P50 P99 P99.9 MAX AWAY AWAY_MIN AWAY_AVG \
-		AWAY_P50 AWAY_P99 AWAY_P99.9 AWAY_MAX KVM USER BLOCKED PREEMPTED TAX KVM% USER% \
-		BLOCKED% PREEMPTED% POLLED USER_EXITS GUEST; do
-		grep -qwFe "$word" <<<"$output" || {
-			show_run
-			echo "no $word"
-			return 1
-		}
+		--vcpu --sysroot --fail-above --min-count --log --version --help --top --hist --openmetrics record diff plot \
+		--vms --per-vcpu --dead --user --preempted-by --keys --worst --slow --nested --chain --explain; do
+		grep -qwFe "$word" <<<"$output" || with "no $word"
 	done
+	columns=$(sed '1,/^Columns:/d; /^[^ ]/,$d' <<<"$output")
+	for word in REASON COUNT RATE SHARE TOTAL MIN AVG P50 P99 P99.9 MAX AWAY AWAY_MIN AWAY_AVG \
+		AWAY_P50 AWAY_P99 AWAY_P99.9 AWAY_MAX KVM USER BLOCKED PREEMPTED TAX KVM% USER% \
+		BLOCKED% PREEMPTED% POLLED USER_EXITS GUEST CODE TIMESTAMP; do
+		grep -qwFe "$word" <<<"$columns" || with "no column $word"
+	done
+	while read -r list words; do
+		columns=$(sed "1,/^Columns of $list:/d; /^[^ ]/,\$d" <<<"$output")
+		same "$(awk '{ print $1 }' <<<"$columns" | xargs)" "$words TIMESTAMP" || with "$list"
+	done <<-'EOF'
+		--vms VM NAME UUID PID PID-FD COMMAND CGROUP VCPUS AGE COUNT RATE GUEST% KVM% USER% BLOCKED% PREEMPTED% TOP TOP% DROPPED
+		--per-vcpu VCPU AGE COUNT RATE GUEST% KVM% USER% BLOCKED% PREEMPTED% TOP TOP% DROPPED
+		--dead VM NAME PID CGROUP VCPUS ENDED AGE COUNT RATE GUEST% KVM% USER% BLOCKED% PREEMPTED% TOP TOP% DROPPED
+		--user REASON NUMBER COUNT RATE TIME AVG SHARE FROM
+		--preempted-by PID COMMAND COUNT ERROR TIME MAX
+		--keys REASON KEY KEY_NAME COUNT ERROR SHARE TOTAL MEAN LONGEST
+		--worst SPAN REASON KIND TIME AGO WHEN VM NAME VCPU CPU RIP KEY KEY_NAME KVM% USER% BLOCKED% PREEMPTED%
+		--slow REASON KIND TIME AGO WHEN VM NAME VCPU CPU RIP KEY KEY_NAME KVM% USER% BLOCKED% PREEMPTED%
+		--chain VCPU REASON LEVEL TIME
+		--nested REASON COUNT L2 L2_RATE REFLECTED TOTAL L2_TOTAL REFL_TOTAL AVG L2_AVG REFL_AVG AWAY L2_AWAY REFL_AWAY
+	EOF
 	same "$("$TOOL" -h)" "$output"
 }

@@ -111,6 +111,13 @@ has_order()
 	[[ $(order) = "$1" ]]
 }
 
+# recent: change from all since the reset to the last interval, or back
+recent()
+{
+	poll in_use
+	keys i
+}
+
 # The terminal as the tool found it
 terminal()
 {
@@ -157,6 +164,7 @@ in_background()
 	exits TRIPLE_FAULT cycles=5
 	in_background guest
 	live -i 0.2
+	recent
 	poll has_order "EPT_VIOLATION CPUID HLT"
 	in_use
 	shows $'^[^\n]*vmx'
@@ -178,9 +186,75 @@ in_background()
 	ends_with 0
 }
 
+@test "--top: begins with all since the reset, i changes to the interval and back" {
+	exits TRIPLE_FAULT cycles=5
+	exits CPUID cycles='4x1000'
+	live -i 0.3
+	poll has_order "CPUID TRIPLE_FAULT"
+	shows $'^vmx, system: 5 exits'
+	shows $'\nCPUID +4 +99.9%'
+	keys i
+	# Of the interval that is not over, there is nothing to show.
+	poll shows $'^vmx, system, [0-9.]+ s: 0 exits'
+	has_order ""
+	poll asleep
+	kill -STOP "$PID"
+	poll in_state "$PID" T
+	exits HLT cycles=7
+	kill -CONT "$PID"
+	poll has_order HLT
+	shows $'\nHLT +1 +[0-9.]+ +100.0%'
+	keys i
+	poll has_order "CPUID HLT TRIPLE_FAULT"
+	shows $'^vmx, system: 6 exits'
+	# It goes on.
+	exits EPT_VIOLATION cycles=100000
+	poll has_order "EPT_VIOLATION CPUID HLT TRIPLE_FAULT"
+	keys q
+	ends_with 0
+}
+
+@test "--top: i before the first interval is over" {
+	exits CPUID cycles=5
+	live -i 3600
+	poll has_order CPUID
+	keys i
+	poll shows 'the first interval is under way'
+	has_order ""
+	keys i
+	poll has_order CPUID
+	keys q
+	ends_with 0
+}
+
+@test "--top: h and ? show the keys, any key goes on" {
+	local key
+
+	exits CPUID cycles=5
+	live -i 0.1
+	for key in h '?'; do
+		poll has_order CPUID
+		keys "$key"
+		poll shows $'\nEscape +back'
+		shows_not REASON
+		mux resize-window -x 90 -y 23
+		poll asleep
+		poll shows $'\nEscape +back'
+		# Sorts by nothing else
+		keys '<'
+		poll has_order CPUID
+		mux resize-window -x 100 -y 24
+	done
+	keys h
+	poll shows $'\nEscape +back'
+	keys q
+	ends_with 0
+}
+
 @test "--top: nothing happens" {
 	exits CPUID cycles=5
 	live -i 0.05
+	recent
 	poll shows REASON
 	poll asleep
 	same "$(order)" ""
@@ -191,6 +265,7 @@ in_background()
 @test "--top: < and > sort by the column to the left and right" {
 	in_background guest
 	live -i 0.2
+	recent
 	poll has_order "EPT_VIOLATION CPUID HLT"
 	# AVG
 	keys '>'
@@ -323,6 +398,247 @@ two_vms()
 	ends_with 6
 }
 
+# Three VMs with names, which do different things
+named_vms()
+{
+	local n=1 name
+
+	for name in web db mail; do
+		vm 10$n-5 nr=$n qemu -name "$name"
+		exits CPUID in=10$n-5/0 cycles='2x100' away='2x100'
+		n=$((n + 1))
+	done
+}
+
+# What they do from then on: web the most exits, mail most in user space
+three_vms()
+{
+	while [[ -e $STATS ]]; do
+		[[ ! -e $DEBUGFS/101-5 ]] || exits CPUID in=101-5/0 cycles='9x100' away='9x100' guest=100
+		[[ ! -e $DEBUGFS/102-5 ]] || exits HLT in=102-5/0 cycles='4x100' away='4x100' blocked=400 guest=100
+		[[ ! -e $DEBUGFS/103-5 ]] ||
+			exits IO_INSTRUCTION in=103-5/0 cycles=100 away=2000 user=1900 guest=100
+		sleep 0.02
+	done
+}
+
+# The names of the VMs from top to bottom
+names()
+{
+	screen | awk 'found && NF { printf "%s%s", n++ ? " " : "", $2 } / NAME / { found = 1 }'
+}
+
+has_names()
+{
+	[[ $(names) = "$1" ]]
+}
+
+# The name of the VM whose line begins in reverse video.  tmux gives what changes, be it in
+# a line above.
+selected_is()
+{
+	[[ $(mux capture-pane -pe | awk -F '\033\\[' '
+		{
+			first = "none"
+			text = $1
+			if (text ~ /[^ ]/)
+				first = reverse
+			for (i = 2; i <= NF; i++) {
+				code = part = $i
+				sub(/m.*/, "", code)
+				sub(/^[^m]*m/, "", part)
+				if (code ~ /(^|;)7$/)
+					reverse = 1
+				else if (code ~ /^0?$/)
+					reverse = 0
+				if (first == "none" && part ~ /[^ ]/)
+					first = reverse
+				text = text part
+			}
+			if (NR > 3 && first == 1 && split(text, words, " ") > 1)
+				print words[2]
+		}') = "$1" ]]
+}
+
+@test "--top: v shows the VMs, sortable, and back" {
+	named_vms
+	in_background three_vms
+	live -i 1
+	recent
+	poll shows $'\nCPUID '
+	shows 'v VMs'
+	keys v
+	poll has_names "web db mail"
+	poll shows '^3 VMs, [0-9.]+ s: '
+	shows 'VM +NAME +PID +VCPUS +RATE +GUEST% +KVM% +USER% +BLOCKED% +PREEMPTED% +TOP'
+	poll shows $'\n +3 +mail +103 +1 +[0-9.]+ .* IO_INSTRUCTION'
+	keys r
+	poll has_names "mail db web"
+	# From RATE to USER%
+	keys r '>' '>' '>'
+	poll has_names "mail web db"
+	keys v
+	poll has_order "CPUID HLT IO_INSTRUCTION"
+	keys v
+	poll has_names "mail web db"
+	keys Escape
+	poll has_order "CPUID HLT IO_INSTRUCTION"
+	keys q
+	ends_with 0
+}
+
+@test "--top: Enter looks into the selected VM, Escape is back" {
+	named_vms
+	in_background three_vms
+	# Rates change which is where.
+	live --vms -i 1 -s vm
+	recent
+	poll has_names "web db mail"
+	poll selected_is web
+	keys Down
+	poll selected_is db
+	# It stays selected, wherever it is.
+	keys r
+	poll has_names "mail db web"
+	keys Up Up
+	poll selected_is mail
+	keys r
+	poll has_names "web db mail"
+	poll selected_is mail
+	keys Enter
+	poll has_order IO_INSTRUCTION
+	shows $'^mail: vmx, vm 103-5'
+	# It is still selected then.
+	keys Escape
+	poll has_names "web db mail"
+	poll selected_is mail
+	keys Up Enter
+	poll has_order HLT
+	shows $'^db: vmx, vm 102-5'
+	keys BSpace
+	poll has_names "web db mail"
+	keys Escape
+	poll has_order "CPUID HLT IO_INSTRUCTION"
+	shows '^vmx, system'
+	keys q
+	ends_with 0
+}
+
+@test "--top: the VM that is looked into goes" {
+	named_vms
+	in_background three_vms
+	live --vms -i 0.3
+	poll has_names "web db mail"
+	keys Enter
+	poll has_order CPUID
+	rm -r "$DEBUGFS/101-5"
+	poll has_names "db mail"
+	keys q
+	ends_with 0
+}
+
+@test "--top: VMs come and go, and KVM goes" {
+	named_vms
+	live --vms -i 0.2 -s vm
+	poll has_names "web db mail"
+	keys End
+	poll selected_is mail
+	rm -r "$DEBUGFS/101-5"
+	vm 104-5 nr=4 qemu -name new
+	poll has_names "db mail new"
+	poll selected_is mail
+	rm -r "$DEBUGFS/103-5" "$DEBUGFS/102-5"
+	poll has_names "new"
+	poll selected_is new
+	rm -r "$DEBUGFS/104-5"
+	poll shows '^0 VMs'
+	keys Enter Down End Home PageDown
+	poll asleep
+	shows '^0 VMs'
+	rm -r "$DEBUGFS"
+	ends_with 3
+}
+
+@test "--top: 200 VMs scroll with the selection" {
+	local n
+
+	named_vms
+	for ((n = 200; n < 397; n++)); do
+		mkdir -p "$DEBUGFS/$n-5" "$ROOT/proc/$n"
+		printf 'qemu\0-name\0g%d\0' "$n" >"$ROOT/proc/$n/cmdline"
+		sed "s/^vm .*/vm $n/; s/^pid .*/pid $n/" "$DEBUGFS/101-5/exit_stats" \
+			>"$DEBUGFS/$n-5/exit_stats"
+	done
+	live --vms -i 0.5 -s vm
+	poll shows '^200 VMs'
+	poll selected_is web
+	keys End
+	poll selected_is g396
+	[[ $(names) == g376*g396 ]]
+	keys PageUp
+	poll selected_is g375
+	keys Home
+	poll selected_is web
+	[[ $(names) == web*g217 ]]
+	mux resize-window -x 100 -y 9
+	keys PageDown PageDown Down
+	poll selected_is g210
+	keys Enter
+	poll shows '^g210: vmx, vm 210-5'
+	keys q
+	ends_with 0
+}
+
+@test "--top: v without debugfs says so, and goes on" {
+	named_vms
+	rm -r "$DEBUGFS"
+	live -i 0.4
+	poll shows '^vmx, system'
+	keys v
+	poll shows '^[^ ]*/sys/kernel/debug/kvm: No such file'
+	poll shows '^vmx, system'
+	keys q
+	ends_with 0
+	live --vms -i 0.4
+	ends_with 3
+}
+
+@test "--top: -o and -s are of the list with --vms, else of the reasons" {
+	named_vms
+	in_background three_vms
+	live --vms -i 0.2 -o VM,NAME,USER%,COUNT -s user%
+	poll has_names "mail web db"
+	keys Escape
+	poll shows 'REASON +COUNT +RATE +SHARE'
+	keys q
+	ends_with 0
+	live -i 0.2 -o REASON,COUNT,AVG -s reason
+	poll has_order "CPUID HLT IO_INSTRUCTION"
+	keys v
+	poll shows 'VM +NAME +PID'
+	keys q
+	ends_with 0
+	live --vms -o REASON
+	ends_with 2
+}
+
+@test "--top: names of all lengths and letters" {
+	named_vms
+	printf 'qemu\0-name\0größe\0' >"$ROOT/proc/101/cmdline"
+	# Cut within a letter
+	printf 'qemu\0-name\0x%s\0' "$(printf 'ö%.0s' {1..99})" >"$ROOT/proc/102/cmdline"
+	width=300
+	live LC_ALL=C.UTF-8 --vms -i 0.2 -o VM,NAME,COUNT -s vm
+	recent
+	# Until there is an interval, the list is of all.
+	poll shows $'\n +1 größe +0\n'
+	shows $'\n +2 x'"$(printf 'ö%.0s' {1..30})"$' +0\n'
+	# As wide as the letters, and not as the bytes: "VM", 31 letters, "COUNT"
+	same "$(screen | LC_ALL=C.UTF-8 sed -n '4,5s/[^ -~]/o/gp' | awk '{ print length }' | uniq)" 40
+	keys q
+	ends_with 0
+}
+
 # All reasons, by name
 many()
 {
@@ -409,7 +725,7 @@ edges_are()
 @test "--top: keys that mean nothing" {
 	live -i 0.1
 	poll in_use
-	keys x Q Escape F1 Left Right Tab Enter C-l BSpace '?' ä
+	keys x Q Escape F1 Left Right Tab Enter C-l BSpace ä
 	poll asleep
 	poll shows REASON
 	keys q
@@ -426,7 +742,6 @@ edges_are()
 		kill -"$signal" "$PID"
 		ends_with $((128 + $(kill -l "$signal"))) || with "SIG$signal"
 	done
-	none
 }
 
 @test "--top: a signal while the interval is long" {
@@ -505,6 +820,7 @@ edges_are()
 @test "--top: a reset shows in the title of that interval" {
 	exits CPUID cycles='5x900'
 	live -i 1
+	recent
 	poll in_use
 	poll shows REASON
 	poll asleep

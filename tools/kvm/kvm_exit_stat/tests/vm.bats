@@ -314,7 +314,6 @@ HLT,1,50,5000,12.50"
 	is_malformed "NUL bytes"
 	kes --vm 123
 	ok
-	none
 }
 
 @test "debugfs: a table that is cut off" {
@@ -326,7 +325,6 @@ HLT,1,50,5000,12.50"
 		truncate -s "$n" "$DEBUGFS/123-11/exit_stats"
 		is_malformed "$n of $size bytes"
 	done
-	none
 }
 
 @test "debugfs: the largest numbers" {
@@ -336,4 +334,66 @@ HLT,1,50,5000,12.50"
 	kes --vm 123 --csv -o COUNT,TOTAL
 	ok
 	same "${lines[1]}" "$max,$max"
+}
+
+# With a head and what comes from user space, and without
+@test "debugfs: tables of kernels with a head and of those without" {
+	local before
+
+	vm 77-3 nr=17 vcpus=2 cgroup='/a\040b' command='a\134b'
+	exits CPUID in=77-3/0 cycles=100 away=1000 guest=4000 returns='2:1:500 error:1:30 other:3:9'
+	exits CPUID in=77-3/1 cycles=100 away=1000 guest=4000 returns='2:2:70'
+	preempted_by 77-3 '944 stress-ng 12 0 123456 9999'
+	kes --vm 77-3 --csv -o REASON,COUNT,AWAY,GUEST,TAX
+	ok
+	same "$output" "REASON,COUNT,AWAY,GUEST,TAX
+CPUID,2,2000,8000,20.00"
+	before=$output
+	sed -i '1i what_later_kernels_say of it
+		/^dropped/i what_later_kernels_count 12 34' "$DEBUGFS/77-3/exit_stats"
+	kes --vm 77-3 --csv -o REASON,COUNT,AWAY,GUEST,TAX
+	ok
+	same "$output" "$before"
+	# Neither a head nor the last column nor who got the CPU
+	sed -Ei '1,/^vcpus/d; /^preempted_by/d; /^dropped/!s/ +[^ ]+$//' "$DEBUGFS/77-3/exit_stats"
+	run ! grep -q user_reasons "$DEBUGFS/77-3/exit_stats"
+	kes --vm 77-3 --csv -o REASON,COUNT,AWAY,GUEST,TAX
+	ok
+	same "$output" "$before"
+}
+
+@test "debugfs: heads and what comes from user space, malformed" {
+	vm 123-11 nr=17 vcpus=2
+	exits CPUID in=123-11/0 cycles=1 returns='2:1:500 error:1:30'
+	preempted_by 123-11 '944 stress-ng 12 0 123456 9999'
+	TABLE=$(<"$DEBUGFS/123-11/exit_stats")
+
+	edit 's/^vm 17/vm x/'
+	is_malformed "a VM without a number"
+	edit 's/^created_ns 0/created_ns/'
+	is_malformed "a creation without a time"
+	edit 's/2:1:500/2:1/'
+	is_malformed "no time"
+	edit 's/2:1:500/-2:1:500/'
+	is_malformed "a negative number"
+	edit 's/2:1:500/2147483648:1:500/'
+	is_malformed "a number that is too large"
+	edit 's/error:1:30/wrong:1:30/'
+	is_malformed "an unknown word"
+	edit 's/error:1:30/error:1:30,/'
+	is_malformed "a comma at the end"
+	edit 's/error:1:30/error:1:30;/'
+	is_malformed "a semicolon"
+	edit 's/error:1:30/errors:1:30/'
+	is_malformed "a longer word"
+	edit 's/2:1:500,error:1:30//'
+	is_malformed "nothing"
+	edit 's/ 123456 9999/ 9999/'
+	is_malformed "five fields"
+	edit 's/ 123456 9999/ 123456 -1/'
+	is_malformed "a negative time"
+	edit 's/^preempted_by .*/preempted_by/'
+	is_malformed "nobody"
+	kes --vm 123
+	ok
 }

@@ -39,6 +39,8 @@ struct stats_file {
 static const struct stats_file root_files[] = {
 	{ "enabled",		0644 },
 	{ "interval",		0644 },
+	{ "keys",		0644 },
+	{ "slow_us",		0644 },
 	{ "reset",		0200 },
 	{ "dump",		0200 },
 	{ "isa",		0444 },
@@ -70,6 +72,13 @@ static const struct stats_file reason_files[] = {
 	{ "user_exits",		0400 },
 	{ "guest_cycles",	0400 },
 	{ "stat",		0400 },
+	{ "nested",		0400 },
+	{ "reflected",		0400 },
+	{ "keys",		0400 },
+	{ "cycles_worst",	0400 },
+	{ "cycles_late",	0400 },
+	{ "away_worst",		0400 },
+	{ "away_late",		0400 },
 };
 
 /* Writes that a fastpath handler takes: IPIs to nobody */
@@ -99,6 +108,7 @@ FIXTURE_SETUP(exit_stats)
 FIXTURE_TEARDOWN(exit_stats)
 {
 	exit_stats_set("enabled", "1");
+	exit_stats_set("keys", "0");
 	exit_stats_set_number("interval", self->interval);
 }
 
@@ -253,7 +263,7 @@ static void check_summaries(int fd, uint64_t n, uint64_t want)
 TEST_F(exit_stats, bad_input)
 {
 	static const char * const writable[] = {
-		"enabled", "interval", "reset", "dump"
+		"enabled", "interval", "keys", "slow_us", "reset", "dump"
 	};
 	static const struct {
 		const char *val;
@@ -291,7 +301,7 @@ TEST_F(exit_stats, bad_input)
 	log = open_log();
 
 	for (i = 0; i < ARRAY_SIZE(writable); i++) {
-		bool is_switch = strcmp(writable[i], "interval");
+		bool is_switch = strcmp(writable[i], "interval") && strcmp(writable[i], "slow_us");
 
 		for (j = 0; j < ARRAY_SIZE(bad); j++) {
 			int want = is_switch ? bad[j].switch_err : bad[j].interval_err;
@@ -324,6 +334,8 @@ TEST_F(exit_stats, bad_input)
 	TEST_ASSERT_EQ(exit_stats_write("dump", "0", 1), -EINVAL);
 
 	TEST_ASSERT_EQ(exit_stats_number("enabled"), 1);
+	TEST_ASSERT_EQ(exit_stats_number("keys"), 0);
+	TEST_ASSERT_EQ(exit_stats_number("slow_us"), 0);
 	TEST_ASSERT_EQ(exit_stats_number("interval"), 1000000);
 	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exits);
 	TEST_ASSERT_EQ(count_summaries(log), 0);
@@ -391,6 +403,82 @@ TEST_F(exit_stats, exact_counts)
 	TEST_ASSERT_EQ(exit_stats_number("total_exits"), exit_stats_vcpu_exits(vcpu));
 	exit_stats_check_laws();
 	kvm_vm_free(vm);
+}
+
+/* What the exits of exit_stats_guest() are for, while it is asked for */
+TEST_F(exit_stats, keys)
+{
+	bool is_vmx = exit_stats_is_vmx();
+	const char *mmio = is_vmx ? "page:0xd0000000" : "page:0xd0000000:read";
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+
+	exit_stats_set("keys", "1");
+	vm = exit_stats_create_vm(&vcpu, exit_stats_guest);
+	while (exit_stats_run_to_sync(vcpu))
+		;
+
+	TEST_ASSERT_EQ(exit_stats_key(&exit_stats_cpuid, "cpuid:0x1:0x0"), EXIT_STATS_NR_CPUID);
+	TEST_ASSERT_EQ(exit_stats_key(&exit_stats_pio, "port:0x80:1:write"), EXIT_STATS_NR_PIO);
+	TEST_ASSERT_EQ(exit_stats_key(&exit_stats_wrmsr, "msr:0x8b:write"), EXIT_STATS_NR_WRMSR);
+	/* Entering x2APIC mode reads it, too. */
+	TEST_ASSERT(exit_stats_key(&exit_stats_rdmsr, "msr:0x1b:read") >= EXIT_STATS_NR_RDMSR,
+		    "Reads of the APIC's base are missing");
+	/* On VMX, the first access is an EPT violation. */
+	TEST_ASSERT_EQ(exit_stats_key(&exit_stats_mmio, mmio), EXIT_STATS_NR_MMIO + !is_vmx);
+	exit_stats_set("keys", "0");
+
+	kvm_vm_free(vm);
+	TEST_ASSERT_EQ(exit_stats_key(&exit_stats_cpuid, "cpuid:0x1:0x0"), EXIT_STATS_NR_CPUID);
+	exit_stats_check_laws();
+
+	/* Of those that nobody asked for, none. */
+	exit_stats_set("reset", "1");
+	vm = exit_stats_create_vm(&vcpu, exit_stats_guest);
+	while (exit_stats_run_to_sync(vcpu))
+		;
+	TEST_ASSERT_EQ(exit_stats_key(&exit_stats_cpuid, "cpuid:0x1:0x0"), 0);
+	TEST_ASSERT_EQ(exit_stats_count(&exit_stats_cpuid), EXIT_STATS_NR_CPUID);
+	kvm_vm_free(vm);
+}
+
+/* An instruction that KVM does not emulate, on MMIO */
+static void guest_internal_error(void)
+{
+	int i;
+
+	for (i = 0; i < EXIT_STATS_NR_CPUID; i++)
+		this_cpu_fms();
+	asm volatile("flds (%0)" : : "r" (EXIT_STATS_MMIO_GPA));
+	GUEST_DONE();
+}
+
+/* What led to an internal error is in the log. */
+TEST_F(exit_stats, internal_error)
+{
+	char line[1024], *text, want[64];
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int fd, n = 0;
+	ssize_t len;
+
+	snprintf(want, sizeof(want), "%s ", exit_stats_is_vmx() ? exit_stats_cpuid.vmx :
+							       exit_stats_cpuid.svm);
+	fd = open_log();
+	vm = exit_stats_create_vm(&vcpu, guest_internal_error);
+	vcpu_run(vcpu);
+	TEST_ASSERT_KVM_EXIT_REASON(vcpu, KVM_EXIT_INTERNAL_ERROR);
+	kvm_vm_free(vm);
+
+	while ((len = read(fd, line, sizeof(line) - 1)) > 0) {
+		line[len] = '\0';
+		text = strstr(line, "kvm_exit_stats: ");
+		for (; text; text = strstr(text + 1, want))
+			n++;
+	}
+	close(fd);
+	/* One line, and four of eight exits each: few are anything else, e.g. interrupts. */
+	TEST_ASSERT(n >= 5 + 24, "The log has %d of the last exits", n - 5);
 }
 
 TEST_F(exit_stats, reset)

@@ -146,6 +146,30 @@ static void guest_blocked(void)
 	GUEST_DONE();
 }
 
+/* KVM_RUN returns for what the guest asks, and, as it is interrupted, for nothing. */
+TEST_F(exit_stats_times, user_reasons)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = exit_stats_create_vm(&vcpu, guest_user);
+	int i, ret;
+
+	for (i = 0; i < NR_ROUNDS; i++) {
+		vcpu_run(vcpu);
+		TEST_ASSERT_EQ(vcpu->run->io.port, EXIT_STATS_PIO_PORT);
+		vcpu->run->immediate_exit = 1;
+		ret = __vcpu_run(vcpu);
+		TEST_ASSERT(ret < 0 && errno == EINTR, "KVM_RUN, to be interrupted: %d", ret);
+		vcpu->run->immediate_exit = 0;
+	}
+
+	TEST_ASSERT_EQ(exit_stats_user_returns(&exit_stats_pio, "2"), NR_ROUNDS);
+	TEST_ASSERT_EQ(exit_stats_user_returns(&exit_stats_pio, "10"), NR_ROUNDS);
+	TEST_ASSERT_EQ(exit_stats_user_returns(&exit_stats_pio, "error"), 0);
+	TEST_ASSERT(!exit_stats_run_to_sync(vcpu), "The guest has a round too many");
+	exit_stats_check_laws();
+	kvm_vm_free(vm);
+}
+
 TEST_F(exit_stats_times, blocked)
 {
 	uint64_t start, passed, blocked, polled, success_ns, fail_ns;

@@ -360,7 +360,7 @@ static void l1_svm(struct svm_test_data *svm)
 /* Exits of a nested guest count once, under the hardware's reason. */
 TEST_F(exit_stats_trace, nested)
 {
-	uint64_t entries, reflections, rdmsrs;
+	uint64_t entries, reflections, rdmsrs, l2_rdmsrs, l2_reflections;
 	bool is_vmx = exit_stats_is_vmx();
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
@@ -380,12 +380,22 @@ TEST_F(exit_stats_trace, nested)
 	entries = exit_stats_count(&l2_entry);
 	reflections = exit_stats_count(&reflected);
 	rdmsrs = exit_stats_count(&exit_stats_rdmsr);
+	l2_rdmsrs = exit_stats_level_count(&exit_stats_rdmsr, "nested");
+	l2_reflections = exit_stats_level_count(&reflected, "reflected");
 
 	exit_stats_run_to_sync(vcpu);
 	TEST_ASSERT_EQ(exit_stats_count(&l2_entry) - entries, NR_L2_RUNS);
 	TEST_ASSERT_EQ(exit_stats_count(&reflected) - reflections, NR_L2_RUNS);
 	TEST_ASSERT_EQ(exit_stats_count(&exit_stats_rdmsr) - rdmsrs,
 		       NR_L2_RUNS * NR_L2_RDMSR);
+
+	/* L0 handles these RDMSRs, and L1 the others; what L1 enters L2 with is its own exit. */
+	TEST_ASSERT_EQ(exit_stats_level_count(&exit_stats_rdmsr, "nested") - l2_rdmsrs,
+		       NR_L2_RUNS * NR_L2_RDMSR);
+	TEST_ASSERT_EQ(exit_stats_level_count(&exit_stats_rdmsr, "reflected"), 0);
+	TEST_ASSERT_EQ(exit_stats_level_count(&reflected, "reflected") - l2_reflections,
+		       NR_L2_RUNS);
+	TEST_ASSERT_EQ(exit_stats_level_count(&l2_entry, "nested"), 0);
 
 	TEST_ASSERT(!exit_stats_run_to_sync(vcpu), "The guest has a stage too many");
 	check_exact(exit_stats_vcpu_exits(vcpu), NULL);

@@ -64,6 +64,9 @@ struct exit_stats_row {
 	uint64_t number[EXIT_STATS_NR_NUMBERS];
 	uint64_t cycles_hist[EXIT_STATS_BUCKETS];
 	uint64_t away_hist[EXIT_STATS_BUCKETS];
+	/* What the user reasons add up to */
+	uint64_t user_returns;
+	uint64_t user_cycles;
 };
 
 extern const struct exit_stats_reason exit_stats_cpuid;
@@ -88,6 +91,10 @@ uint64_t exit_stats_reason_number(const char *reason, const char *file);
 
 bool exit_stats_is_vmx(void);
 uint64_t exit_stats_count(const struct exit_stats_reason *reason);
+/* Of those of L2, with file "nested", or of those reflected to L1, with "reflected" */
+uint64_t exit_stats_level_count(const struct exit_stats_reason *reason, const char *file);
+/* How often they were for certain for what that key says */
+uint64_t exit_stats_key(const struct exit_stats_reason *reason, const char *key);
 
 /* Over all reasons: the sum and the maximum of a number, and how many away times there are */
 uint64_t exit_stats_sum(enum exit_stats_number number);
@@ -99,6 +106,9 @@ uint64_t exit_stats_known_time(void);
 
 /* All numbers of a reason, in one read */
 void exit_stats_read_row(const char *reason, struct exit_stats_row *row);
+
+/* How often KVM_RUN returned with @user_reason, as the column has it, after such exits */
+uint64_t exit_stats_user_returns(const struct exit_stats_reason *reason, const char *user_reason);
 
 /* Check them against each other, which has to do at any time. */
 void exit_stats_check_row(const char *reason, const struct exit_stats_row *row);

@@ -87,7 +87,8 @@ void exit_stats_set_number(const char *name, unsigned long val)
 	exit_stats_set(name, buf);
 }
 
-void exit_stats_read(const char *name, char *buf, size_t size)
+/* Lines, without the newline of the last one; none is empty. */
+static void read_lines(const char *name, char *buf, size_t size)
 {
 	char path[PATH_MAX];
 	ssize_t len;
@@ -98,10 +99,16 @@ void exit_stats_read(const char *name, char *buf, size_t size)
 	TEST_ASSERT(fd >= 0, "Opening '%s': %s", path, strerror(errno));
 
 	len = read(fd, buf, size - 1);
-	TEST_ASSERT(len > 1 && buf[len - 1] == '\n',
-		    "'%s' does not hold a line", path);
-	buf[len - 1] = '\0';
+	TEST_ASSERT(!len || (len > 1 && buf[len - 1] == '\n'),
+		    "'%s' does not hold lines", path);
+	buf[len ? len - 1 : 0] = '\0';
 	close(fd);
+}
+
+void exit_stats_read(const char *name, char *buf, size_t size)
+{
+	read_lines(name, buf, size);
+	TEST_ASSERT(*buf && !strchr(buf, '\n'), "'%s' does not hold a line", name);
 }
 
 uint64_t exit_stats_number(const char *name)
@@ -138,6 +145,34 @@ bool exit_stats_is_vmx(void)
 uint64_t exit_stats_count(const struct exit_stats_reason *reason)
 {
 	return exit_stats_reason_number(exit_stats_is_vmx() ? reason->vmx : reason->svm, "count");
+}
+
+uint64_t exit_stats_level_count(const struct exit_stats_reason *reason, const char *file)
+{
+	char name[PATH_MAX], buf[4096];
+
+	snprintf(name, sizeof(name), "reasons/%s/%s",
+		 exit_stats_is_vmx() ? reason->vmx : reason->svm, file);
+	exit_stats_read(name, buf, sizeof(buf));
+
+	return strtoull(buf, NULL, 10);
+}
+
+uint64_t exit_stats_key(const struct exit_stats_reason *reason, const char *key)
+{
+	char name[PATH_MAX], buf[4096], *line;
+	size_t len = strlen(key);
+
+	snprintf(name, sizeof(name), "reasons/%s/keys",
+		 exit_stats_is_vmx() ? reason->vmx : reason->svm);
+	read_lines(name, buf, sizeof(buf));
+
+	for (line = strtok(buf, "\n"); line; line = strtok(NULL, "\n")) {
+		if (!strncmp(line, key, len) && line[len] == ' ')
+			return strtoull(line + len, NULL, 10);
+	}
+
+	return 0;
 }
 
 int exit_stats_walk_reasons(void (*fn)(const char *reason, void *data), void *data)
@@ -183,6 +218,27 @@ static const char *parse_hist(const char *pos, uint64_t *hist)
 	}
 }
 
+/* "reason:count:cycles,..." of what KVM_RUN returned with, or "-" */
+static const char *parse_user_reasons(const char *pos, struct exit_stats_row *row)
+{
+	unsigned long count, cycles;
+	int len;
+
+	pos += strspn(pos, " ");
+	if (*pos == '-')
+		return pos + 1;
+
+	for (;; pos++) {
+		TEST_ASSERT(sscanf(pos, "%*[0-9a-z]:%lu:%lu%n", &count, &cycles, &len) == 2,
+			    "Not a user reason: '%s'", pos);
+		row->user_returns += count;
+		row->user_cycles += cycles;
+		pos += len;
+		if (*pos != ',')
+			return pos;
+	}
+}
+
 static void parse_row(const char *line, struct exit_stats_row *row)
 {
 	const char *pos = line;
@@ -196,6 +252,7 @@ static void parse_row(const char *line, struct exit_stats_row *row)
 	}
 	pos = parse_hist(pos, row->cycles_hist);
 	pos = parse_hist(pos, row->away_hist);
+	pos = parse_user_reasons(pos, row);
 	TEST_ASSERT(!*pos || *pos == '\n', "Junk '%s' after '%s'", pos, line);
 }
 
@@ -206,6 +263,23 @@ void exit_stats_read_row(const char *reason, struct exit_stats_row *row)
 	snprintf(name, sizeof(name), "reasons/%s/stat", reason);
 	exit_stats_read(name, buf, sizeof(buf));
 	parse_row(buf, row);
+}
+
+uint64_t exit_stats_user_returns(const struct exit_stats_reason *reason, const char *user_reason)
+{
+	char name[PATH_MAX], buf[4096], *pos;
+	size_t len = strlen(user_reason);
+
+	snprintf(name, sizeof(name), "reasons/%s/stat",
+		 exit_stats_is_vmx() ? reason->vmx : reason->svm);
+	exit_stats_read(name, buf, sizeof(buf));
+
+	for (pos = strrchr(buf, ' '); pos; pos = strchr(pos + 1, ',')) {
+		if (!strncmp(pos + 1, user_reason, len) && pos[len + 1] == ':')
+			return strtoull(pos + len + 2, NULL, 10);
+	}
+
+	return 0;
 }
 
 static void read_hist(const char *reason, const char *file, uint64_t *hist)
@@ -279,8 +353,13 @@ void exit_stats_check_row(const char *reason, const struct exit_stats_row *row)
 	TEST_ASSERT(number[EXIT_STATS_AWAY_POLLED] <= number[EXIT_STATS_AWAY_BLOCKED],
 		    "%s: polled %lu of %lu blocked", reason, number[EXIT_STATS_AWAY_POLLED],
 		    number[EXIT_STATS_AWAY_BLOCKED]);
-	TEST_ASSERT(number[EXIT_STATS_USER_EXITS] <= nr_away, "%s: to user space %lu of %lu",
-		    reason, number[EXIT_STATS_USER_EXITS], nr_away);
+	TEST_ASSERT(number[EXIT_STATS_USER_EXITS] <= nr_away &&
+		    number[EXIT_STATS_USER_EXITS] <= row->user_returns,
+		    "%s: to user space %lu of %lu, in %lu returns", reason,
+		    number[EXIT_STATS_USER_EXITS], nr_away, row->user_returns);
+	TEST_ASSERT(number[EXIT_STATS_AWAY_USER] <= row->user_cycles,
+		    "%s: %lu cycles in user space, by user reasons %lu", reason,
+		    number[EXIT_STATS_AWAY_USER], row->user_cycles);
 }
 
 static void add_times(uint64_t *sum, uint64_t *sum_of_hist, const uint64_t *times,
@@ -311,6 +390,8 @@ void exit_stats_add_row(struct exit_stats_row *sum, const struct exit_stats_row 
 	sum->number[EXIT_STATS_COUNT] += row->number[EXIT_STATS_COUNT];
 	for (i = EXIT_STATS_AWAY_USER; i < EXIT_STATS_NR_NUMBERS; i++)
 		sum->number[i] += row->number[i];
+	sum->user_returns += row->user_returns;
+	sum->user_cycles += row->user_cycles;
 }
 
 void exit_stats_check_same(const char *reason, const char *what_a, const struct exit_stats_row *a,
@@ -321,6 +402,10 @@ void exit_stats_check_same(const char *reason, const char *what_a, const struct 
 	for (i = 0; i < EXIT_STATS_NR_NUMBERS; i++)
 		TEST_ASSERT(a->number[i] == b->number[i], "%s: %s of %s %lu, of %s %lu", reason,
 			    exit_stats_numbers[i], what_a, a->number[i], what_b, b->number[i]);
+	TEST_ASSERT(a->user_returns == b->user_returns && a->user_cycles == b->user_cycles,
+		    "%s: in user space %lu times, %lu cycles of %s, %lu, %lu of %s", reason,
+		    a->user_returns, a->user_cycles, what_a, b->user_returns, b->user_cycles,
+		    what_b);
 
 	for (i = 0; i < EXIT_STATS_BUCKETS; i++) {
 		TEST_ASSERT(a->cycles_hist[i] == b->cycles_hist[i],
@@ -429,15 +514,15 @@ uint64_t exit_stats_table_dropped(const char *table)
 static void check_header(const char *table)
 {
 	const char *pos = table_line(table, "reason");
-	static const char * const hists[] = { "cycles_hist", "away_hist" };
+	static const char * const lists[] = { "cycles_hist", "away_hist", "user_reasons" };
 	const char *name;
 	int i;
 
 	TEST_ASSERT(pos == table + strlen("reason"), "A table without a header");
-	for (i = -1; i < EXIT_STATS_NR_NUMBERS + (int)ARRAY_SIZE(hists); i++) {
+	for (i = -1; i < EXIT_STATS_NR_NUMBERS + (int)ARRAY_SIZE(lists); i++) {
 		name = i < 0 ? "tax_percent" :
 		       i < EXIT_STATS_NR_NUMBERS ? exit_stats_numbers[i] :
-		       hists[i - EXIT_STATS_NR_NUMBERS];
+		       lists[i - EXIT_STATS_NR_NUMBERS];
 		pos += strspn(pos, " ");
 		TEST_ASSERT(!strncmp(pos, name, strlen(name)), "No column '%s' in '%s'", name, pos);
 		pos += strlen(name);
@@ -450,6 +535,40 @@ struct laws {
 	uint64_t life;
 	struct exit_stats_row sum;
 };
+
+/* The worst exit is that of the maximum. */
+static void check_worst(const char *reason, const char *file, uint64_t max)
+{
+	char name[PATH_MAX], buf[4096];
+	uint64_t cycles;
+
+	snprintf(name, sizeof(name), "reasons/%s/%s", reason, file);
+	exit_stats_read(name, buf, sizeof(buf));
+	TEST_ASSERT(sscanf(buf, "cycles=%lu", &cycles) == 1 && cycles == max,
+		    "%s: %s is '%s', the maximum is %lu", reason, file, buf, max);
+}
+
+/* Keys and others are all exits of the reason, in all of their time. */
+static void check_keys(const char *reason, const struct exit_stats_row *row)
+{
+	uint64_t count, cycles, all_count = 0, all_cycles = 0;
+	char name[PATH_MAX], buf[4096], *line;
+
+	snprintf(name, sizeof(name), "reasons/%s/keys", reason);
+	read_lines(name, buf, sizeof(buf));
+	if (!*buf)
+		return;
+
+	for (line = strtok(buf, "\n"); line; line = strtok(NULL, "\n")) {
+		TEST_ASSERT(sscanf(line, "%*s %lu %*u %lu %*u", &count, &cycles) == 2,
+			    "%s: '%s' is no key", reason, line);
+		all_count += count;
+		all_cycles += cycles;
+	}
+	TEST_ASSERT(all_count == row->number[EXIT_STATS_COUNT] &&
+		    all_cycles == row->number[EXIT_STATS_CYCLES_TOTAL],
+		    "%s: keys are %lu exits and %lu cycles", reason, all_count, all_cycles);
+}
 
 /* Check one reason: its line is that in the table, its files are the line. */
 static void check_reason(const char *reason, void *data)
@@ -464,11 +583,16 @@ static void check_reason(const char *reason, void *data)
 	exit_stats_check_row(reason, &row);
 	exit_stats_add_row(&laws->sum, &row);
 
+	/* With what is in no other file */
+	other = row;
 	for (i = 0; i < EXIT_STATS_NR_NUMBERS; i++)
 		other.number[i] = exit_stats_reason_number(reason, exit_stats_numbers[i]);
 	read_hist(reason, "cycles_hist", other.cycles_hist);
 	read_hist(reason, "away_hist", other.away_hist);
 	exit_stats_check_same(reason, "stat", &row, "the files", &other);
+	check_worst(reason, "cycles_worst", row.number[EXIT_STATS_CYCLES_MAX]);
+	check_worst(reason, "away_worst", row.number[EXIT_STATS_AWAY_MAX]);
+	check_keys(reason, &row);
 
 	if (!laws->table)
 		return;

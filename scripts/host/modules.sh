@@ -1,0 +1,116 @@
+#!/bin/bash
+# modules.sh: build the patched KVM as modules of the kernel that KDIR has the headers of,
+# that which runs here by default, in build/modules.
+# modules.sh sources DIRECTORY: copy what build-kvm.sh builds them of there, out of
+# build/linux: KVM's sources, and the headers that the patches change.
+# modules.sh install: install them for that kernel into updates/kvm, which modprobe looks
+# into before it takes the kernel's own; below INSTALL_MOD_PATH, if that is set.
+# modules.sh uninstall: remove them.
+. "$(dirname "$0")/../base/lib.sh"
+
+kdir=${KDIR:-/lib/modules/$(uname -r)/build}
+out=$build/modules
+kvm=$out/arch/x86/kvm
+# A compiler of any name is looked up in the cache.
+export PATH=/usr/lib/ccache:$PATH CCACHE_BASEDIR=$top CCACHE_DEPEND=1
+# It says nothing beside LC_ALL, but the cache takes it for something.
+unset LANG
+
+find_kernel()
+{
+	[ -f "$kdir/include/config/auto.conf" ] ||
+		die "there are no kernel headers in $kdir: install linux-headers-$(uname -r)," \
+			"or name others by KDIR"
+	kdir=$(realpath "$kdir")
+	# The headers' own idea of it may be another one.
+	release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$kdir/include/generated/utsrelease.h")
+	root=$(realpath -m "${INSTALL_MOD_PATH:-/}")
+	root=${root%/}/
+	installed=${root}lib/modules/$release/updates/kvm
+}
+
+copy_sources()
+{
+	mkdir -p "$out"
+	rsync -a "$tree"/./{arch/x86/kvm,virt/kvm} --relative "$out"
+	# In place of these in KDIR, which come later
+	git -C "$tree" diff --name-only base -- arch/x86/include include |
+		rsync -a --files-from=- "$tree" "$out"
+	make -s -C "$tree" kernelversion >"$out/version"
+}
+
+# Without what is only for debuggers
+install_modules()
+{
+	local options=()
+
+	# Headers come without the key that the kernel's own modules are signed with.
+	[ -f "$kdir/certs/signing_key.x509" ] || options=(CONFIG_MODULE_SIG_ALL=)
+	make -C "$kdir" M="$kvm" INSTALL_MOD_PATH="${root%/}" INSTALL_MOD_DIR=updates/kvm \
+		INSTALL_MOD_STRIP=1 "${options[@]}" modules_install
+}
+
+# Of two modules in updates, nobody says which one modprobe takes.
+refuse_beside_dkms()
+{
+	local file
+	for file in "${root}lib/modules/$release/updates/dkms"/kvm.ko*; do
+		[ ! -e "$file" ] || die "$file is there already, by DKMS, nothing was changed:" \
+			"first dkms uninstall that, see dkms status"
+	done
+}
+
+# What modprobe takes
+update_list()
+{
+	depmod -b "$root" "$release"
+	look_at_initramfs
+}
+
+# An initramfs seldom has KVM, but one that has it loads its own copy at boot.  As with the
+# kernel's own modules_install, what is in /boot is left to others.
+look_at_initramfs()
+{
+	local initramfs=${root}boot/initrd.img-$release list how
+
+	[ -f "$initramfs" ] || return 0
+	if command -v lsinitramfs >/dev/null; then
+		list=lsinitramfs how="update-initramfs -u -k $release"
+	elif command -v lsinitrd >/dev/null; then
+		list=lsinitrd how="dracut --force $initramfs $release"
+	else
+		return 0
+	fi
+	{ "$list" "$initramfs" || true; } | grep -E '/kvm(-intel|-amd)?\.ko' >/dev/null || return 0
+	echo "Note: $initramfs has KVM's modules as they were, which the next boot loads from" \
+		"there.  To have it take those that are in place now: $how" >&2
+}
+
+[ "${1-}" = sources ] || find_kernel
+case ${1-} in
+'')
+	rm -f "$out/release"
+	copy_sources
+	"$top/scripts/host/build-kvm.sh" "$out" "$kdir"
+	echo "$release" >"$out/release"
+	;;
+sources)
+	out=$2
+	copy_sources
+	;;
+install)
+	[ "$(cat "$out/release" 2>/dev/null)" = "$release" ] ||
+		die "there are no modules for Linux $release in $out: run make modules"
+	refuse_beside_dkms
+	install_modules
+	update_list
+	;;
+uninstall)
+	[ -d "$installed" ] || die "$installed is not there"
+	rm -r "$installed"
+	update_list
+	;;
+*)
+	die "'$1' is none of: sources, install, uninstall"
+	;;
+esac

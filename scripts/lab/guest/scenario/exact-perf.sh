@@ -1,0 +1,58 @@
+# shellcheck shell=sh
+# boot: memory=640
+# In addition to "exact", how often perf kvm stat says that the guest accessed each port and
+# each page without memory, beside what the keys say.
+
+# Runs in place of the command, whose exits are counted by perf as well.
+guest()
+{
+	perf kvm stat record -a -m 8M -o /tmp/perf.data -- /bin/guest 2>/tmp/perf.log ||
+		cat /tmp/perf.log
+}
+. /scenario/exact.sh
+
+# "KIND WHAT COUNT", of ports by direction, of pages as a whole
+perf_keys()
+{
+	TERM=dumb perf --no-pager kvm -i /tmp/perf.data stat report --event="$1" </dev/null 2>&1 |
+		awk '$1 ~ /^0x[0-9a-f]+:(PIN|POUT)$/ {
+				sub(/:PIN/, ":read", $1)
+				sub(/:POUT/, ":write", $1)
+				print "port:" $1, $2
+			}
+			$1 ~ /^0x[0-9a-f]+:[RW]$/ {
+				print "page:" substr($1, 1, index($1, ":") - 4) "000", $2
+			}'
+}
+perf_keys ioport >/tmp/perf.keys
+perf_keys mmio >>/tmp/perf.keys
+echo "--- perf"
+cat /tmp/perf.keys
+# On VMX, the page of the APIC has exits of its own.
+awk -v isa="$(cat "$STATS/isa")" '
+	NR == FNR {
+		perf[$1] += $2
+		next
+	}
+	{
+		key = $3
+		if (!sub(/:[0-9]+:/, ":", key))
+			sub(/:(read|write|fetch)$/, "", key)
+	}
+	key in perf && !(isa == "vmx" && key ~ /^page:0xfee00/) {
+		least[key] += $4
+		most[key] += $4 + $5
+	}
+	END {
+		for (key in least) {
+			keys++
+			exact += perf[key] == least[key]
+			if (perf[key] >= least[key] && perf[key] <= most[key])
+				within++
+			else
+				print "not ok " key ": " least[key] " to " most[key] ", by perf " perf[key]
+		}
+		is_ok = within >= 8 && within == keys
+		print is_ok ? "ok" : "not ok", within + 0 " of " keys + 0 \
+			" ports and pages that perf has, too, are within their bounds, " exact + 0 " exact"
+	}' /tmp/perf.keys /tmp/keys.ours

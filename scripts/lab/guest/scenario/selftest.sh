@@ -1,0 +1,44 @@
+# shellcheck shell=sh
+# boot: cpus=2
+# The selftests of exit statistics.
+. /lib/l1.sh
+
+# Only so many summaries are printed in ten minutes: here, and after that, all of them are.
+load_kvm
+selftest /tests/exit_stats_times_test -t memslots_beside_summaries
+unload_kvm
+
+load_kvm
+selftest /tests/exit_stats_test
+selftest /tests/exit_stats_times_test -T memslots_beside_summaries
+if in_bochs; then
+	selftest /tests/exit_stats_trace_test -T more_vcpus_than_cpus
+	echo "ok more_vcpus_than_cpus # SKIP Bochs may freeze"
+else
+	selftest /tests/exit_stats_trace_test
+fi
+
+# VM-Entries that KVM does not even try
+if [ "$(vendor)" = kvm-intel ]; then
+	rmmod kvm-intel
+	insmod /lib/modules/kvm-intel.ko unrestricted_guest=0
+	echo "# unrestricted_guest=0"
+	selftest /tests/exit_stats_trace_test -t failed_entries
+fi
+
+# Where a cycle is an instruction: what else is in between are the registers to switch
+if in_bochs; then
+	echo 0 >/sys/devices/system/cpu/cpu1/online
+	selftest /tests/exit_stats_times_test -t tax
+	# shellcheck disable=SC2016  # a field
+	check "the exit tax of CPUID is at least 85 %" \
+		awk '$2 == "CPUID:" { tax = $4 } END { exit !(tax >= 85) }' /tmp/selftest.log
+fi
+
+# Both times of an exit that user space handles take a microsecond here.
+echo 1 >"$STATS/slow_us"
+exit_loop io 100 1 >/dev/null
+echo 0 >"$STATS/slow_us"
+for time in cycles away; do
+	check "slow exits have their $time" grep -qE "^(IO_INSTRUCTION|io) $time cycles=[1-9]" "${TABLE}_slow"
+done

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Virtual machines whose guests make exits of one type in a loop:
+ *
+ *	cpuid	handled in KVM, and nothing else
+ *	keys	likewise, with another subleaf, i.e. another key, each time
+ *	msr	a write to the ICR of the x2APIC, which re-enters from the fastpath
+ *	hlt	the vCPU blocks, until it is interrupted, see set_irq()
+ *	io	a write to a port, handled in user space
+ *	mmio	a write to memory that is not there, likewise
+ *	ept	a write to a page that KVM has not mapped yet
+ *
+ * No program needs all of it.
+ */
+#ifndef GUEST_VM_H
+#define GUEST_VM_H
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#define PAGE_SIZE		4096u
+
+/* Guest-physical memory: a page of code and stack at 0; there is nothing at MMIO */
+#define PAGES			0x100000
+#define MMIO			0xc0000000
+
+#define APIC_BASE_X2APIC	0xfee00c00	/* enabled, in x2APIC mode */
+#define APIC_BASE_BSP		0x100
+#define DONE_PORT		0xf4
+#define IRQ_BASE		0x20
+#define IRQ			5
+
+/* The guest, in flat 32-bit mode: %edi turns of a loop, %ebx to begin with */
+asm(
+"	.pushsection .rodata\n"
+"	.balign	8\n"
+"guest:\n"
+"	.code32\n"
+"guest_cpuid:\n"
+"	xor	%eax, %eax\n"
+"	xor	%ecx, %ecx\n"
+"	cpuid\n"
+"	dec	%edi\n"
+"	jnz	guest_cpuid\n"
+"	jmp	done\n"
+
+"guest_keys:\n"
+"	mov	$4, %eax\n"			/* one that has subleaves */
+"	mov	%edi, %ecx\n"
+"	cpuid\n"
+"	dec	%edi\n"
+"	jnz	guest_keys\n"
+"	jmp	done\n"
+
+"guest_msr:\n"
+"	mov	$0x830, %ecx\n"			/* the ICR */
+"	mov	$0x20, %eax\n"			/* fixed, vector 0x20 */
+"	mov	$5, %edx\n"			/* to a vCPU that does not exist */
+"1:	wrmsr\n"
+"	dec	%edi\n"
+"	jnz	1b\n"
+"	jmp	done\n"
+
+"guest_hlt:\n"
+"	hlt\n"
+"	dec	%edi\n"
+"	jnz	guest_hlt\n"
+"	jmp	done\n"
+
+"guest_io:\n"
+"	out	%al, $0xe0\n"
+"	dec	%edi\n"
+"	jnz	guest_io\n"
+"	jmp	done\n"
+
+"guest_mmio:\n"
+"	mov	%al, (%ebx)\n"
+"	dec	%edi\n"
+"	jnz	guest_mmio\n"
+"	jmp	done\n"
+
+"guest_ept:\n"
+"	mov	%al, (%ebx)\n"
+"	add	$4096, %ebx\n"
+"	dec	%edi\n"
+"	jnz	guest_ept\n"
+
+"done:\n"
+"	out	%al, $0xf4\n"
+
+"guest_interrupt:\n"
+"	iret\n"
+
+"	.balign	8\n"
+"guest_gdt:\n"
+"	.quad	0\n"
+"	.quad	0x00cf9b000000ffff\n"		/* 0x08: code */
+"	.quad	0x00cf93000000ffff\n"		/* 0x10: data */
+"guest_idt:\n"
+"	.skip	8 * 0x25\n"
+"	.word	guest_interrupt - guest, 0x08, 0x8e00, 0\n"
+"guest_end:\n"
+"	.code64\n"
+"	.popsection\n"
+);
+
+extern const char guest[], guest_gdt[], guest_idt[], guest_end[];
+extern const char guest_cpuid[], guest_keys[], guest_msr[], guest_hlt[], guest_io[];
+extern const char guest_mmio[], guest_ept[];
+
+static __maybe_unused const struct type {
+	const char *name;
+	const char *code;
+	uint32_t ebx;
+	bool wants_interrupts;
+	bool wants_pages;
+} types[] = {
+	{ .name = "cpuid", .code = guest_cpuid },
+	{ .name = "keys", .code = guest_keys },
+	{ .name = "msr", .code = guest_msr },
+	{ .name = "hlt", .code = guest_hlt, .wants_interrupts = true },
+	{ .name = "io", .code = guest_io },
+	{ .name = "mmio", .code = guest_mmio, .ebx = MMIO },
+	{ .name = "ept", .code = guest_ept, .ebx = PAGES, .wants_pages = true },
+};
+
+struct vm {
+	int kvm;
+	int fd;
+	size_t run_size;
+	void *code;
+};
+
+struct vcpu {
+	struct vm *vm;
+	int fd;
+	struct kvm_run *run;
+};
+
+static int kvm_ioctl(int fd, const char *name, unsigned long request, void *arg)
+{
+	int ret = ioctl(fd, request, arg);
+
+	if (ret < 0)
+		err(1, "%s", name);
+	return ret;
+}
+
+static void *map_memory(size_t size)
+{
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (mem == MAP_FAILED)
+		err(1, "guest memory");
+	return mem;
+}
+
+static void set_memory(struct vm *vm, uint32_t slot, uint64_t gpa, void *mem, uint64_t size)
+{
+	struct kvm_userspace_memory_region region = {
+		.slot = slot,
+		.guest_phys_addr = gpa,
+		.memory_size = size,
+		.userspace_addr = (uintptr_t)mem,
+	};
+
+	kvm_ioctl(vm->fd, "KVM_SET_USER_MEMORY_REGION", KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+/* The PIC, to interrupt the guest without any exit for it: no IRQ is masked or awaits EOI */
+static void set_up_pic(struct vm *vm)
+{
+	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_PIC_MASTER };
+
+	kvm_ioctl(vm->fd, "KVM_GET_IRQCHIP", KVM_GET_IRQCHIP, &chip);
+	chip.chip.pic.irq_base = IRQ_BASE;
+	chip.chip.pic.imr = 0;
+	chip.chip.pic.auto_eoi = 1;
+	kvm_ioctl(vm->fd, "KVM_SET_IRQCHIP", KVM_SET_IRQCHIP, &chip);
+}
+
+static void set_up_cpuid(struct vcpu *vcpu)
+{
+	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + 256 * sizeof(cpuid->entries[0]));
+
+	if (!cpuid)
+		err(1, "cpuid");
+	cpuid->nent = 256;
+	kvm_ioctl(vcpu->vm->kvm, "KVM_GET_SUPPORTED_CPUID", KVM_GET_SUPPORTED_CPUID, cpuid);
+	kvm_ioctl(vcpu->fd, "KVM_SET_CPUID2", KVM_SET_CPUID2, cpuid);
+	free(cpuid);
+}
+
+static void set_up_registers(struct vcpu *vcpu, bool bsp)
+{
+	struct kvm_segment code = {
+		.limit = UINT32_MAX, .selector = 0x08, .type = 11,
+		.present = 1, .db = 1, .s = 1, .g = 1,
+	};
+	struct kvm_segment data = code;
+	struct kvm_sregs sregs;
+
+	data.selector = 0x10;
+	data.type = 3;
+
+	kvm_ioctl(vcpu->fd, "KVM_GET_SREGS", KVM_GET_SREGS, &sregs);
+	sregs.cs = code;
+	sregs.ds = data;
+	sregs.es = data;
+	sregs.ss = data;
+	sregs.gdt.base = guest_gdt - guest;
+	sregs.gdt.limit = guest_idt - guest_gdt - 1;
+	sregs.idt.base = guest_idt - guest;
+	sregs.idt.limit = guest_end - guest_idt - 1;
+	sregs.cr0 |= 1;
+	sregs.apic_base = APIC_BASE_X2APIC | (bsp ? APIC_BASE_BSP : 0);
+	kvm_ioctl(vcpu->fd, "KVM_SET_SREGS", KVM_SET_SREGS, &sregs);
+}
+
+/* A VM without vCPUs */
+static __maybe_unused void create_vm(struct vm *vm)
+{
+	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (vm->kvm < 0)
+		err(1, "/dev/kvm");
+	vm->fd = kvm_ioctl(vm->kvm, "KVM_CREATE_VM", KVM_CREATE_VM, NULL);
+	vm->run_size = kvm_ioctl(vm->kvm, "KVM_GET_VCPU_MMAP_SIZE", KVM_GET_VCPU_MMAP_SIZE, NULL);
+	kvm_ioctl(vm->fd, "KVM_CREATE_IRQCHIP", KVM_CREATE_IRQCHIP, NULL);
+	set_up_pic(vm);
+
+	vm->code = map_memory(PAGE_SIZE);
+	memcpy(vm->code, guest, guest_end - guest);
+	set_memory(vm, 0, 0, vm->code, PAGE_SIZE);
+}
+
+/* The first one must have the ID 0: it is the one that is interrupted. */
+static __maybe_unused void create_vcpu(struct vm *vm, struct vcpu *vcpu, unsigned long id)
+{
+	struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
+
+	vcpu->vm = vm;
+	vcpu->fd = kvm_ioctl(vm->fd, "KVM_CREATE_VCPU", KVM_CREATE_VCPU, (void *)id);
+	vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+	if (vcpu->run == MAP_FAILED)
+		err(1, "kvm_run");
+	set_up_cpuid(vcpu);
+	set_up_registers(vcpu, !id);
+	if (id)
+		kvm_ioctl(vcpu->fd, "KVM_SET_MP_STATE", KVM_SET_MP_STATE, &runnable);
+}
+
+static __maybe_unused void close_vcpu(struct vcpu *vcpu)
+{
+	munmap(vcpu->run, vcpu->vm->run_size);
+	close(vcpu->fd);
+}
+
+/* KVM destroys it when the last vCPU is closed, too. */
+static __maybe_unused void close_vm(struct vm *vm)
+{
+	close(vm->fd);
+	close(vm->kvm);
+	munmap(vm->code, PAGE_SIZE);
+}
+
+/* Have the vCPU make that many exits of a type when it runs, up to a write to DONE_PORT. */
+static __maybe_unused void set_exits(struct vcpu *vcpu, const struct type *type,
+				     unsigned long exits)
+{
+	struct kvm_regs regs = {
+		.rip = type->code - guest,
+		.rbx = type->ebx,
+		.rdi = exits,
+		.rsp = PAGE_SIZE,
+		/* With interrupts enabled */
+		.rflags = 0x202,
+	};
+
+	kvm_ioctl(vcpu->fd, "KVM_SET_REGS", KVM_SET_REGS, &regs);
+}
+
+/* Run the vCPU up to that write.  What else it asks of user space is none of its business. */
+static __maybe_unused void run_until_done(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	do {
+		kvm_ioctl(vcpu->fd, "KVM_RUN", KVM_RUN, NULL);
+		if (run->exit_reason != KVM_EXIT_IO && run->exit_reason != KVM_EXIT_MMIO)
+			errx(1, "the guest ended with exit reason %u", run->exit_reason);
+	} while (run->exit_reason != KVM_EXIT_IO || run->io.port != DONE_PORT);
+}
+
+/* The pages that so many exits of a type want, to be unmapped after the run, or NULL */
+static __maybe_unused void *map_pages(struct vm *vm, const struct type *type,
+				      unsigned long exits)
+{
+	size_t size = exits * PAGE_SIZE;
+	void *pages;
+
+	if (!type->wants_pages)
+		return NULL;
+
+	pages = map_memory(size);
+	set_memory(vm, 1, PAGES, pages, size);
+	return pages;
+}
+
+static __maybe_unused void unmap_pages(struct vm *vm, void *pages, unsigned long exits)
+{
+	if (!pages)
+		return;
+
+	set_memory(vm, 1, PAGES, pages, 0);
+	munmap(pages, exits * PAGE_SIZE);
+}
+
+/* Interrupt the first vCPU. */
+static __maybe_unused void set_irq(struct vm *vm)
+{
+	static struct kvm_irq_level raised = { .irq = IRQ, .level = 1 };
+	static struct kvm_irq_level lowered = { .irq = IRQ, .level = 0 };
+
+	kvm_ioctl(vm->fd, "KVM_IRQ_LINE", KVM_IRQ_LINE, &raised);
+	kvm_ioctl(vm->fd, "KVM_IRQ_LINE", KVM_IRQ_LINE, &lowered);
+}
+
+/* KVM's own count of exits, of all VMs that there are */
+static __maybe_unused unsigned long exits_of_kvm(void)
+{
+	const char *name = "/sys/kernel/debug/kvm/exits";
+	FILE *file = fopen(name, "r");
+	unsigned long exits;
+
+	if (!file || fscanf(file, "%lu", &exits) != 1)
+		err(1, "%s", name);
+	fclose(file);
+	return exits;
+}
+
+#endif /* GUEST_VM_H */

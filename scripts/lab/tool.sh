@@ -1,0 +1,30 @@
+#!/bin/bash
+# tool.sh: build kvm_exit_stat, as make -C tools does, into build/tools.
+# tool.sh sanitized: into build/tools-sanitized, to stop at any undefined behavior.
+# tool.sh fuzz: the fuzz target of its reader of files, into build/tools-fuzz.  Its sources
+# are here only.
+. "$(dirname "$0")/lib.sh"
+
+# build_tool TREE DIRECTORY TARGET [VARIABLE...]
+build_tool()
+{
+	mkdir -p "$build/$2"
+	make -C "$1/tools/kvm/kvm_exit_stat" O="$build/$2" top_srcdir="$tree" "${@:4}" "$build/$2/$3"
+}
+
+case ${1-} in
+'')
+	mkdir -p "$build/tools"
+	make -C "$tree/tools" O="$build/tools" CC="ccache gcc" kvm_exit_stat
+	;;
+sanitized)
+	build_tool "$tree" tools-sanitized kvm_exit_stat CC="ccache gcc" \
+		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined"
+	;;
+fuzz)
+	build_tool "$top" tools-fuzz fuzz_record CC=clang
+	;;
+*)
+	die "'$1' is none of: sanitized, fuzz"
+	;;
+esac

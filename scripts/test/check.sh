@@ -1,0 +1,404 @@
+#!/bin/bash
+# make check: style, warnings, static analysis, all ways to build KVM, freshness of the
+# diff.
+. "$(dirname "$0")/lib.sh"
+
+tool_sources=$top/tools/kvm/kvm_exit_stat
+
+# What is new, and what has lines of the patches
+new_objects=(arch/x86/kvm/exit_stats{,_sysfs,_debugfs}.o arch/x86/kvm/tests/exit_stats_kunit.o)
+patched_objects=(arch/x86/kvm/{x86,debugfs,vmx/vmx,svm/svm}.o)
+
+stock()
+{
+	"$top/scripts/base/tree.sh" stock
+}
+
+diff_is_fresh()
+{
+	"$top/scripts/base/tree.sh" fresh
+}
+
+# A patch as it would be mailed; whoever mails it signs it off, and adds to MAINTAINERS
+# what is new.
+patches_are_clean()
+{
+	local patch rc=0
+	for patch in "$patches"/*.patch; do
+		echo "$patch"
+		"$tree/scripts/checkpatch.pl" --strict --no-signoff --no-tree \
+			--ignore FILE_PATH_CHANGES - <"$patch" || rc=1
+	done
+	return "$rc"
+}
+
+new_files_are_clean()
+{
+	# Bats files are for shellcheck, and nobody wrote the pictures and the fuzz input.
+	cd "$top" && find arch Documentation tools -type f ! -name '*.bats' ! -name '*.svg' \
+		! -path '*/corpus/*' -print0 |
+		xargs -0 "$tree/scripts/checkpatch.pl" --strict --no-tree -f
+}
+
+man_page_is_clean()
+{
+	mandoc -T lint -W style "$tool_sources/kvm_exit_stat.1"
+}
+
+# With every warning an error, by both compilers
+tool_has_no_warning()
+{
+	local compiler
+	for compiler in gcc clang; do
+		rm -rf "$build/check-tool"
+		mkdir "$build/check-tool"
+		make -C "$tree/tools/kvm/kvm_exit_stat" O="$build/check-tool" CC="$compiler" \
+			CFLAGS="-O2 -g -Werror" || return 1
+	done
+}
+
+# installed MAKE'S-ARGUMENTS...: the files that make installs into an empty directory
+installed()
+{
+	local root=$build/check-install
+	rm -rf "$root"
+	make "$@" DESTDIR="$root" >&2 && (cd "$root" && find . -type f | sort)
+}
+
+# A kernel source has the tool and its manual, this repository the rest, too.
+tool_is_installed()
+{
+	local expected=("./usr/bin/kvm_exit_stat" "./usr/share/man/man1/kvm_exit_stat.1")
+	rm -rf "$build/check-tool"
+	mkdir "$build/check-tool"
+	diff <(printf '%s\n' "${expected[@]}") \
+		<(installed -C "$tree/tools" O="$build/check-tool" kvm_exit_stat_install) || return
+	expected+=(./etc/logrotate.d/kvm_exit_stat
+		./lib/systemd/system/kvm_exit_stat{,-log}.service
+		./lib/systemd/system/kvm_exit_stat.timer
+		./usr/share/bash-completion/completions/kvm_exit_stat
+		./usr/share/kvm_exit_stat/{alerts,rules}.yml
+		./usr/share/kvm_exit_stat/dashboard.json)
+	diff <(printf '%s\n' "${expected[@]}" | sort) \
+		<(installed -C "$tool_sources" O="$build/check-tool" top_srcdir="$tree" install)
+}
+
+# Python would leave its bytecode in the tree.
+abi_is_valid()
+{
+	local said rc=0 get_abi=$tree/scripts/get_abi.pl
+	[ -e "$get_abi" ] || get_abi=$tree/tools/docs/get_abi.py
+	said=$(PYTHONDONTWRITEBYTECODE=1 "$get_abi" --dir "$top/Documentation/ABI" validate 2>&1) ||
+		rc=$?
+	echo "$said"
+	[ "$rc" = 0 ] && [ -z "$said" ]
+}
+
+# build_kvm NAME FRAGMENTS: KVM with every warning an error
+build_kvm()
+{
+	"$top/scripts/lab/kernel.sh" "check-$1" "base,kvm,$2" W=1 arch/x86/kvm/ virt/lib/
+}
+
+# By both, all that they look for but for
+# - what they have wrong: cppcheck takes a status after ?: for unused (clang-tidy finds
+#   those that are), and clang-tidy a pointer to a struct for the struct in sizeof
+# - what the kernel's style, or that of GNU, asks for: if (strcmp()), snprintf(), callbacks
+#   with parameters that not all of them need, output whose errors fflush() tells
+tool_has_no_finding()
+{
+	local flags checks
+	cppcheck -q --error-exitcode=1 --enable=warning,style,performance,portability \
+		--suppress=unreadVariable --inline-suppr --std=c11 -D_GNU_SOURCE \
+		"$tool_sources" || return 1
+
+	checks='-*,clang-analyzer-*,bugprone-*,cert-*,misc-*,performance-*,portability-*'
+	checks+=',-bugprone-sizeof-expression,-bugprone-suspicious-string-compare'
+	checks+=',-bugprone-easily-swappable-parameters,-misc-unused-parameters,-cert-err33-c'
+	checks+=',-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling'
+	read -ra flags <<<"$(pkg-config --cflags smartcols ncursesw json-c)"
+	# One file each: of several, clang-tidy takes each va_list for uninitialized.
+	printf '%s\0' "$tool_sources"/*.c "$tool_sources"/tests/*.c |
+		xargs -0 -I '{}' -P "$(nproc)" clang-tidy --quiet --checks="$checks" \
+			--warnings-as-errors='*' --header-filter=kvm_exit_stat/ '{}' -- \
+			-std=gnu11 -D_GNU_SOURCE -I "$tree/tools/include" -I "$tool_sources" "${flags[@]}"
+}
+
+# sparse_warnings TREE KERNEL.SH'S-ARGUMENTS...: what sparse says, without line numbers
+sparse_warnings()
+{
+	TREE=$1 "$top/scripts/lab/kernel.sh" "${@:2}" W=1 C=2 2>&1 | tee >(cat >&2) |
+		sed -nE "s,^$1/([^:]*)(:[0-9]+)+: (warning|error): ,\\1: ,p" | sort
+}
+
+# KVM has some of its own.
+sparse_has_no_warning()
+{
+	local base patched
+	stock &&
+		base=$(sparse_warnings "$stock_tree" check-base base,kvm,without \
+			"${patched_objects[@]}") &&
+		patched=$(sparse_warnings "$tree" check-modular base,kvm,exit_stats \
+			"${new_objects[@]}" "${patched_objects[@]}") || return
+	echo "Those that the patches add:"
+	! comm -13 <(echo "$base") <(echo "$patched") | grep .
+}
+
+# As make coccicheck does, which takes directories only, and stops at the first semantic
+# patch that needs OCaml.  Of these two, one is for a driver, and the other looks for
+# pointers that are compared with 0, which sparse does.  Some only make patches.
+coccinelle_has_no_report()
+{
+	local script options said rc=0
+	while read -r script; do
+		read -ra options <<<"$(sed -n 's/.*Options: *//p' "$script")"
+		said=$(cd "$tree" && spatch -D report --no-show-diff --very-quiet \
+			--jobs "$(nproc)" --chunksize 1 --cocci-file "$script" \
+			-I include -I arch/x86/include "${options[@]}" \
+			arch/x86/kvm/exit_stats*.[ch] arch/x86/kvm/tests/*.c) || rc=1
+		echo "${script##*/}${said:+: $said}"
+		[ -z "$said" ] || rc=1
+	done < <(grep -rl --include='*.cocci' --exclude={check_bq27xxx_data,badzero}.cocci \
+		'^virtual report' "$tree/scripts/coccinelle" | sort)
+	return "$rc"
+}
+
+# contents OBJECT: its code, data and relocations, all but the lines of its WARN()s
+contents()
+{
+	objdump -sr "$1" |
+		awk '/^(Contents of|RELOCATION)/ { skip = /^Contents of section __bug_table:/ } !skip'
+}
+
+# Without the feature, KVM is what it was.
+without_is_base()
+{
+	local module object rc=0
+	stock && build_kvm without without &&
+		TREE=$stock_tree build_kvm base without || return
+	for module in kvm kvm-intel kvm-amd; do
+		object=arch/x86/kvm/$module.o
+		if cmp <(cd "$build/check-base" && contents "$object") \
+			<(cd "$build/check-without" && contents "$object"); then
+			echo "$object: equal"
+			continue
+		fi
+		diff <(objdump -dr --no-addresses --no-show-raw-insn "$build/check-base/$object") \
+			<(objdump -dr --no-addresses --no-show-raw-insn "$build/check-without/$object") |
+			head -n 50
+		rc=1
+	done
+	return "$rc"
+}
+
+# A 64-bit division would need a function of libgcc, which the kernel has not.
+build_32bit()
+{
+	ARCH=i386 "$top/scripts/lab/kernel.sh" check-32bit 32bit,kvm,exit_stats W=1 \
+		"${new_objects[@]}" "${patched_objects[@]}" &&
+		cd "$build/check-32bit" &&
+		! nm -A -u "${new_objects[@]}" "${patched_objects[@]}" |
+			grep -E ' __u?(div|mod|divmod)di[34]$'
+}
+
+build_clang()
+{
+	"$top/scripts/lab/kernel.sh" check-clang base,kvm,exit_stats CC="ccache $clang_of_base" W=1 \
+		olddefconfig arch/x86/kvm/
+}
+
+# All options that there are, warnings as errors among them.  All of KVM would take two
+# minutes more.
+build_allmod()
+{
+	"$top/scripts/lab/kernel.sh" check-allmod base,kvm,exit_stats W=1 allmodconfig \
+		"${new_objects[@]}" "${patched_objects[@]}"
+}
+
+# What make series writes can be applied, one patch after the other: each of them is clean,
+# those of the kernel are short enough for a review, and build with and without the feature;
+# and the last one leaves what make tree has.
+series_is_right()
+{
+	local patch name wrong=()
+	"$top/scripts/base/series.sh" && series_tree || return
+	for patch in "$build"/series/[0-9]*.patch; do
+		name=${patch##*/}
+		[ "$name" != 0000-cover-letter.patch ] || continue
+		echo "$name"
+		series_git am -q --no-scissors --no-gpg-sign "$patch" || return
+		series_patch "$patch" || wrong+=("$name")
+	done
+	if ! series_git diff --stat --exit-code synced; then
+		echo "The last patch does not leave what make tree has"
+		return 1
+	fi
+	if [ ${#wrong[@]} -gt 0 ]; then
+		echo "Patches that are not as they must be:"
+		printf '%s\n' "${wrong[@]}"
+		return 1
+	fi
+	rm -rf "$series_tree"
+}
+
+series_tree=$build/linux.series
+
+series_git()
+{
+	git -C "$series_tree" -c user.name=check -c user.email=check@localhost "$@"
+}
+
+# Make the source without the patches a tree of its own, which shares the files that are equal.
+series_tree()
+{
+	rm -rf "$series_tree" && git -C "$tree" worktree prune &&
+		git -C "$tree" worktree add -q --detach --no-checkout "$series_tree" synced &&
+		find "$tree" -mindepth 1 -maxdepth 1 ! -name .git -exec cp -al -t "$series_tree" {} + &&
+		series_git reset -q && series_git checkout -q -f base
+}
+
+# series_patch PATCH: test the one that was applied last
+series_patch()
+{
+	local lines rc=0
+	# Bats files have commands, whose words can repeat.
+	"$tree/scripts/checkpatch.pl" --strict --no-signoff --no-tree \
+		--ignore FILE_PATH_CHANGES,REPEATED_WORD - <"$1" || rc=1
+	series_git diff --quiet HEAD^ HEAD -- arch include virt || series_builds || rc=1
+	lines=$(series_git diff --numstat HEAD^ HEAD -- arch include virt |
+		awk '{ lines += $1 + $2 } END { print lines + 0 }')
+	if [ "$lines" -gt 400 ]; then
+		echo "$lines lines of the kernel are changed, and 400 is the limit"
+		rc=1
+	fi
+	return "$rc"
+}
+
+# What has to do with the statistics builds, with and without them, and calls nothing that
+# is not there.  The symbol of the unit tests comes with one of the patches.
+series_builds()
+{
+	local fragments=base,kvm objects
+	[ ! -e "$series_tree/arch/x86/kvm/vmx/tdx.c" ] || fragments+=,tdx
+	mapfile -t objects < <(cd "$series_tree" && grep -rl --include='*.c' exit_stats arch/x86/kvm |
+		sed 's/c$/o/' | sort)
+
+	if grep -q '^config KVM_EXIT_STATS_KUNIT_TEST' "$series_tree/arch/x86/kvm/Kconfig"; then
+		series_objects check-series "$fragments,exit_stats" "${objects[@]}" || return
+	else
+		series_objects check-series "$fragments" "${objects[@]}" || return
+	fi
+	grep -x 'CONFIG_KVM_EXIT_STATS=y' "$build/check-series/.config" &&
+		(cd "$build/check-series" && calls_are_defined "${objects[@]}") || return
+
+	# The vendor modules and KVM itself remain without the feature.
+	mapfile -t objects < <(printf '%s\n' "${objects[@]}" | grep -v exit_stats)
+	[ ${#objects[@]} = 0 ] ||
+		series_objects check-series-without "$fragments,without" "${objects[@]}"
+}
+
+# series_objects DIRECTORY FRAGMENTS OBJECT...: compile them.  New options are answered apart:
+# kbuild makes one object after the other if they are asked for together.
+series_objects()
+{
+	series_git diff --quiet HEAD^ HEAD -- arch/x86/kvm/Kconfig ||
+		TREE=$series_tree "$top/scripts/lab/kernel.sh" "$1" "$2" olddefconfig || return
+	TREE=$series_tree "$top/scripts/lab/kernel.sh" "$1" "$2" W=1 "${@:3}"
+}
+
+# calls_are_defined OBJECT...: of what the objects have of the statistics.  What the module
+# kvm has is exported to the others.
+calls_are_defined()
+{
+	nm -A "$@" | awk '
+		{ object = $1; sub(/:.*/, "", object); name = $NF; type = $(NF - 1) }
+		name !~ /exit_stat/	{ next }
+		type == "U"		{ used[object, name] = name; user[object, name] = object; next }
+		{ defined[name] = 1 }
+		END {
+			for (i in used) {
+				name = used[i]
+				if (!(name in defined)) {
+					print user[i] ": " name " is nowhere"
+					wrong = 1
+				} else if (user[i] ~ /\/(vmx|svm|tests)\// &&
+						!("__ksymtab_" name in defined) &&
+						!("__export_symbol_" name in defined)) {
+					print user[i] ": " name " is not exported"
+					wrong = 1
+				}
+			}
+			exit wrong
+		}'
+}
+
+selftests_have_no_warning()
+{
+	rm -f "$build/selftests/kvm"/{,lib/}"$selftests_arch"/exit_stats*
+	"$top/scripts/lab/selftests.sh" 2>&1 | awk '{ print } /warning:/ { n++ } END { exit n > 0 }'
+}
+
+scripts_are_clean()
+{
+	shellcheck -x -P "SCRIPTDIR:$top" "$top"/scripts/*/*.sh "$top/.ci/run" &&
+		shellcheck -s dash -e SC1091 "$top"/scripts/lab/guest/{init,l1.sh,guest,l2-init} \
+			"$top"/scripts/lab/guest/scenario/*.sh "$top/scripts/course/submission/recipe.sh" &&
+		shellcheck -x -P "$tool_sources/tests" "$tool_sources"/tests/*.{bats,bash} &&
+		shellcheck -s bash "$tool_sources/bash-completion/kvm_exit_stat"
+}
+
+# Each room calls those only that scripts/README has for it.
+rooms_call_downward()
+{
+	local room allowed rooms rc=0
+
+	cd "$top/scripts"
+	rooms=$(sed -nE 's,^([a-z]+)/ calls .*,\1,p' README)
+	diff <(sort <<<"$rooms") <(find . -mindepth 1 -maxdepth 1 -type d -printf '%f\n' | sort) ||
+		return
+	while read -r room; do
+		allowed=$(sed -n "s,^$room/ calls ,,p" README)
+		echo "$room: $allowed"
+		# shellcheck disable=SC2016  # awk's
+		find "$room" -type f ! -path base/patches/'*' -print0 |
+			xargs -0 awk -v rooms=" ${rooms//$'\n'/ } " -v allowed=" $room $allowed " '
+				/^[ \t]*#/	{ next }
+				{
+					line = $0
+					while (match(line, /(scripts|\.\.)"?\/[a-z]+/)) {
+						to = substr(line, RSTART, RLENGTH)
+						line = substr(line, RSTART + RLENGTH)
+						sub(/.*\//, "", to)
+						if (index(rooms, " " to " ") && !index(allowed, " " to " ")) {
+							print FILENAME ":" FNR ": " $0
+							wrong = 1
+						}
+					}
+				}
+				END { exit wrong }' || rc=1
+	done <<<"$rooms"
+	return "$rc"
+}
+
+step packages "$top/scripts/base/packages.sh" tests check
+step source "$top/scripts/base/tree.sh"
+
+passed=0
+failed=0
+for test in diff_is_fresh patches_are_clean new_files_are_clean abi_is_valid \
+	scripts_are_clean rooms_call_downward man_page_is_clean tool_has_no_warning tool_is_installed \
+	selftests_have_no_warning \
+	"build_kvm modular exit_stats" "build_kvm builtin exit_stats,builtin" \
+	"build_kvm minimal exit_stats,minimal" "build_kvm without without" \
+	without_is_base build_32bit build_clang build_allmod series_is_right \
+	sparse_has_no_warning coccinelle_has_no_report tool_has_no_finding; do
+	# shellcheck disable=SC2086  # name and arguments
+	if (step "${test//[ ,]/-}" $test); then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
+done
+
+echo "check: $passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,76 @@
+#!/bin/bash
+# make distro-test [SUITE=trixie] [COMMANDS='make run; ...']: what README.cmpe283 says, on
+# that release of Debian, from nothing: in a directory that debootstrap makes, with a clone of
+# what is committed here.  Then the versions of what it was built by and run in.
+. "$(dirname "$0")/lib.sh"
+. "$top/scripts/base/apt.sh"
+
+suite=${SUITE:-trixie}
+commands=${COMMANDS-make run; make run CPU=amd; make run BASE=7.3; make run BASE=7.3 CPU=amd; make test}
+root=$build/distro/$suite
+clone=/root/exit-stats
+
+case $suite in
+bookworm | trixie) ;;
+*)
+	die "SUITE is '$suite', must be bookworm or trixie"
+	;;
+esac
+[ "$(id -u)" = 0 ] || die "must be run as root"
+
+make_root()
+{
+	rm -rf "$root"
+	mkdir -p "$root"
+	debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "$(mirror)"
+	# The kernel sources of a stable release come with its security updates.
+	echo "deb http://deb.debian.org/debian-security $suite-security main" \
+		>"$root/etc/apt/sources.list.d/security.list"
+	cp /etc/resolv.conf "$root/etc/"
+	git clone -q "$top" "$root$clone"
+}
+
+# inside COMMAND: in the directory, with nothing of this machine but its kernel
+inside()
+{
+	# shellcheck disable=SC2016  # the inner shell's
+	unshare --mount --pid --fork --kill-child bash -ec '
+		mount -t proc proc "$1/proc"
+		mount --rbind --make-rslave /sys "$1/sys"
+		mount --rbind --make-rslave /dev "$1/dev"
+		exec chroot "$1" /usr/bin/env -i HOME=/root TERM=dumb \
+			PATH=/usr/sbin:/usr/bin:/sbin:/bin bash -c "$2"' bash "$root" "$1"
+}
+
+# As the README has it
+prepare()
+{
+	inside "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y make git"
+}
+
+versions()
+{
+	# shellcheck disable=SC2016  # the inner shell's
+	inside 'dpkg-query -W -f "\${Package} \${Version}\n" gcc clang bochs qemu-system-x86 \
+		libc6 linux-perf busybox-static 2>/dev/null; cat /root/exit-stats/build/{,7.3/}source/.versions 2>/dev/null'
+}
+
+step packages "$top/scripts/base/packages.sh" distro
+[ -z "$(git -C "$top" status --porcelain)" ] || echo "changes that are not committed are not in it"
+step debootstrap make_root
+step prepare prepare
+IFS=';' read -ra list <<<"$commands"
+for command in "${list[@]}"; do
+	command=${command# }
+	name=$suite-${command//[^a-zA-Z0-9.]/-}
+	if (step "$name" inside "cd $clone && $command"); then
+		report ok "$suite: $command"
+	else
+		report "not ok" "$suite: $command"
+	fi
+	grep -hE '^ *(ok|not ok|skip) ' "$logs/$name.log" | sed 's/^ */    /' |
+		grep -E "not ok|skip|sum of counts|[0-9]+ passed" || true
+	tail -n 1 "$logs/$name.log"
+done
+versions
+report_totals

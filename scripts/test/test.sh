@@ -1,0 +1,118 @@
+#!/bin/bash
+# make test: all tests: in L1, on both vendors, and those of the tool on this machine.
+. "$(dirname "$0")/lib.sh"
+. "$top/scripts/base/apt.sh"
+
+# The module for the kernel of L1, away from the source
+printcount()
+{
+	rm -rf "$kernel-printcount"
+	cp -r "$tree/tools/kvm/printcount" "$kernel-printcount"
+	make -C "$kernel-printcount" KDIR="$kernel" CC="ccache gcc"
+}
+
+# Its modules in place of those of the kernel
+apicv_initramfs()
+{
+	local more=$build/apicv
+	rm -rf "$more"
+	mkdir -p "$more/lib/modules"
+	cp "$kernel-apicv"/arch/x86/kvm/kvm{,-intel,-amd}.ko "$more/lib/modules/"
+	MORE=$more "$top/scripts/lab/initramfs.sh" apicv
+}
+
+step packages "$top/scripts/base/packages.sh" tests submission host
+build_kernel
+step builtin "$top/scripts/lab/kernel.sh" builtin base,kvm,exit_stats,builtin bzImage
+step without kvm_only kernel-without base,kvm,without
+step fastpath kvm_with kernel-fastpath base,kvm,exit_stats \
+	sed -i -f "$top/scripts/lab/guest/fastpath.sed" arch/x86/kvm/{vmx/vmx,svm/svm}.c
+# Where the emulator is new enough
+if [ "$(bochs_major)" -ge 3 ]; then
+	step apicv kvm_with kernel-apicv base,kvm,exit_stats \
+		sed -i -f "$top/scripts/lab/guest/pid.sed" arch/x86/kvm/vmx/{vmx,common}.h
+fi
+step printcount printcount
+step tests "$top/scripts/lab/selftests.sh"
+step tool-sanitized "$top/scripts/lab/tool.sh" sanitized
+step prometheus "$top/scripts/base/fetch.sh" prometheus prometheus prometheus-node-exporter
+step initramfs "$top/scripts/lab/initramfs.sh"
+step initramfs-builtin "$top/scripts/lab/initramfs.sh" builtin builtin
+[ "$(bochs_major)" -lt 3 ] || step initramfs-apicv apicv_initramfs
+step initramfs-kvm-stat "$top/scripts/test/kvm-stat.sh"
+# It takes Debian's own kernel, and the tools that this is built with.
+other_release=$(suite_of_base)
+swap=1
+[ -z "${KERNEL-}" ] && { [ -z "$other_release" ] || has_codename "$other_release"; } || swap=
+[ -z "$swap" ] || step swap "$top/scripts/test/swap.sh"
+
+# What L1's numbers are in Prometheus
+prometheus()
+{
+	local out=$build/run/$1/tool
+
+	section_of "$out/result.log" metrics.1 >"$out/metrics.1"
+	section_of "$out/result.log" metrics.2 >"$out/metrics.2"
+	"$top/scripts/test/prometheus.sh" "$build/prometheus" "$out"/metrics.{1,2}
+}
+
+for machine in intel amd; do
+	for name in run exact kunit selftest modules printcount tool vms security write-fuzz; do
+		scenario "$machine" "$name"
+	done
+	# A second of L1 takes several of Bochs.
+	PARAMETERS="seconds=15 seed=1" scenario "$machine" torture
+	L1=builtin scenario "$machine" builtin
+	L1=kvm-stat scenario "$machine" kvm-stat
+done
+scenario amd-bochs fastpath
+if [ "$(bochs_major)" -ge 3 ]; then
+	scenario amd-bochs run
+	scenario amd-bochs exact
+	scenario apicv vmfail
+	L1=apicv scenario apicv run
+	L1=apicv scenario apicv exact
+else
+	report skip "amd-bochs run, amd-bochs exact, apicv: Bochs is older than 3.0"
+fi
+# CPUs with next RIP
+scenario intel fastpath-new
+scenario amd-bochs fastpath-new
+if [ -n "$swap" ]; then
+	L1=swap scenario amd swap
+	suite modules "$top/scripts/test/modules-test.sh"
+else
+	report skip "swap, modules: this release of Debian has no Linux $base_version of its own"
+fi
+# Bochs' serial port is as slow as its line, and QEMU has more that happens at once.
+scenario intel printk
+scenario amd printk
+
+tests=$top/tools/kvm/kvm_exit_stat/tests
+export PROMTOOL=$build/prometheus/usr/bin/promtool
+export KVM_HEADER=$tree/include/uapi/linux/kvm.h
+export MSR_HEADER=$tree/arch/x86/include/asm/msr-index.h
+# With sanitizers: L1 had the tool without.  Some tests send SIGHUP, which nohup make test would
+# have them ignore.
+KVM_EXIT_STAT=$build/tools-sanitized/kvm_exit_stat suite tool \
+	env --default-signal=HUP bats --formatter tap "$tests"
+suite fuzz "$top/scripts/test/fuzz.sh" 30
+suite source "$top/scripts/test/source-test.sh"
+suite port "$top/scripts/test/port-test.sh"
+QUICK=1 suite bench "$top/scripts/bench/bench.sh"
+if [ "$base_version" = "$default_base" ]; then
+	suite submission "$top/scripts/test/submission-test.sh"
+else
+	report skip "submission: what is handed in is the diff for Linux $default_base"
+fi
+suite "prometheus intel" prometheus intel
+suite "prometheus amd" prometheus amd
+if [ "$base_version" != "$default_base" ] || [ -n "${KERNEL-}" ]; then
+	:
+elif (step source-7.3 env BASE=7.3 "$top/scripts/base/source.sh"); then
+	suite "Linux 7.3" env BASE=7.3 "$top/scripts/test/base-test.sh"
+else
+	report skip "Linux 7.3: Debian does not serve its source"
+fi
+
+report_totals

@@ -1,0 +1,30 @@
+#!/bin/bash
+# make torture [MINUTES=5] [SEED=1]: VMs, readers, writers, CPUs that come and go, and the
+# vendor module, all at once, for that many minutes on each vendor, and then whether the
+# numbers are still right.  See scripts/lab/guest/torture.c.
+. "$(dirname "$0")/lib.sh"
+
+minutes=${MINUTES:-5}
+seed=${SEED:-1}
+[[ $minutes =~ ^[1-9][0-9]{0,3}$ ]] || die "MINUTES is '$minutes', must be 1 to 9999"
+[[ $seed =~ ^(0|[1-9][0-9]{0,8})$ ]] || die "SEED is '$seed', must be 0 to 999999999"
+seconds=$((60 * minutes))
+
+export PARAMETERS="seconds=$seconds seed=$seed"
+# A second of L1 takes several of Bochs, if this machine is busy.
+export LIMIT=$((6 * seconds + 600))
+
+build_kernel
+step initramfs "$top/scripts/lab/initramfs.sh"
+
+rc=0
+for machine in amd intel; do
+	(step "torture-$machine" "$top/scripts/lab/boot.sh" "$machine" torture) || rc=1
+	result=$build/run/$machine/torture/result.log
+	[ -f "$result" ] || continue
+	echo
+	section_of "$result" torture
+	echo
+	! grep -q '^not ok' "$result" || rc=1
+done
+exit "$rc"

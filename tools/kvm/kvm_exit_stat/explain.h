@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KVM_EXIT_STAT_EXPLAIN_H
+#define KVM_EXIT_STAT_EXPLAIN_H
+
+#include "column.h"
+
+/* Print what is known to help against what the exits show, a line each. */
+void print_advice(const struct snapshot *snapshot, const struct style *style);
+
+#endif /* KVM_EXIT_STAT_EXPLAIN_H */

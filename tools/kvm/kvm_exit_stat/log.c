@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "signals.h"
+
+static const char *log_path;
+/* Whether standard output was not begun yet */
+static bool unused = true;
+/* The length of the file before what is being printed */
+static off_t whole;
+
+static enum status cannot_write(void)
+{
+	if (log_path)
+		return fail(STATUS_SYSTEM, "cannot write %s: %s", log_path, strerror(errno));
+	return fail(STATUS_SYSTEM, "cannot write to standard output: %s", strerror(errno));
+}
+
+/* The file takes the place of standard output. */
+static enum status open_file(void)
+{
+	int fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+	enum status status = STATUS_OK;
+
+	if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0)
+		status = cannot_write();
+	if (fd >= 0)
+		close(fd);
+	return status;
+}
+
+enum status log_open(const char *path)
+{
+	log_path = path;
+	catch_hangup();
+	return open_file();
+}
+
+enum status log_begin(bool *fresh)
+{
+	enum status status = STATUS_OK;
+	struct stat st;
+
+	*fresh = unused;
+	unused = false;
+	if (!log_path)
+		return STATUS_OK;
+	if (take_hangup())
+		status = open_file();
+	if (!status && fstat(STDOUT_FILENO, &st) < 0)
+		status = cannot_write();
+	if (status)
+		return status;
+	/* What is no file, e.g. a FIFO, has no length that tells. */
+	whole = S_ISREG(st.st_mode) ? st.st_size : -1;
+	if (whole >= 0)
+		*fresh = whole == 0;
+	return STATUS_OK;
+}
+
+enum status log_flush(void)
+{
+	enum status status;
+
+	if (!fflush(stdout) && !ferror(stdout))
+		return STATUS_OK;
+	status = cannot_write();
+	if (log_path && whole >= 0) {
+		__fpurge(stdout);
+		/* If that fails, too, there is nothing else to be done. */
+		if (ftruncate(STDOUT_FILENO, whole) < 0)
+			errno = 0;
+	}
+	return status;
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Names and codes of exit reasons, which sysfs has of all that the kernel knows */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "column.h"
+#include "reason.h"
+
+static enum status read_code(const struct source *source, const char *name, uint64_t *code)
+{
+	char file[REASON_NAME_LEN + 32];
+
+	snprintf(file, sizeof(file), "/reasons/%.63s/reason", name);
+	return source_number(source, file, code);
+}
+
+/* "0x" and hexadecimal digits, or decimal ones, which may begin with 0 */
+static bool parse_code(const char *text, uint64_t *code)
+{
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	char *end;
+
+	if (!isdigit((unsigned char)*text) || (hex && !isxdigit((unsigned char)text[2])))
+		return false;
+	errno = 0;
+	*code = strtoull(text, &end, hex ? 16 : 10);
+	return !errno && !*end;
+}
+
+/* Whether a reason is meant by @text, or by @code if that is not NULL */
+static enum status is_meant(const struct source *source, const char *name, const char *text,
+			    const uint64_t *code, bool *meant)
+{
+	enum status status = STATUS_OK;
+	uint64_t its = 0;
+
+	*meant = is_name(name, text);
+	/* What it stands for changes. */
+	if (*meant || !code || !strcmp(name, "UNKNOWN"))
+		return STATUS_OK;
+	status = read_code(source, name, &its);
+	*meant = !status && its == *code;
+	return status;
+}
+
+enum status find_reason(const struct source *source, const char *option, const char *text,
+			char name[REASON_NAME_LEN])
+{
+	enum status status = STATUS_OK;
+	struct dirent *entry;
+	bool found = false;
+	uint64_t code = 0;
+	bool coded = parse_code(text, &code);
+	DIR *dir;
+	int fd;
+
+	/* Names that differ in case only have this way to be told. */
+	if (source_has_reason(source, text)) {
+		snprintf(name, REASON_NAME_LEN, "%s", text);
+		return STATUS_OK;
+	}
+	fd = openat(source->sysfs_fd, "reasons", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		status = cannot_read(source->sysfs, "/reasons",
+				     "kvm_intel or kvm_amd was unloaded");
+		if (fd >= 0)
+			close(fd);
+		return status;
+	}
+	while (!status && !found && (entry = readdir(dir))) {
+		if (!is_reason_name(entry->d_name))
+			continue;
+		status = is_meant(source, entry->d_name, text, coded ? &code : NULL, &found);
+		if (found)
+			snprintf(name, REASON_NAME_LEN, "%.63s", entry->d_name);
+	}
+	closedir(dir);
+	if (!status && !found)
+		status = fail(STATUS_USAGE, "%s %s: %s/reasons has no such exit reason", option,
+			      text, source->sysfs);
+	return status;
+}
+
+enum status read_codes(const struct source *source, struct snapshot *snapshot)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; !status && i < snapshot->nr_reasons; i++) {
+		struct reason *reason = &snapshot->reasons[i];
+
+		if (!reason_occurred(reason))
+			continue;
+		status = read_code(source, reason->name, &reason->code);
+		reason->coded = !status;
+	}
+	return status;
+}

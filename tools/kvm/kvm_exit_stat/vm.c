@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0
+/* All VMs of the host, and who they are */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <linux/kernel.h>
+
+#include "clock.h"
+#include "vm.h"
+
+#define DEBUGFS	"/sys/kernel/debug/kvm"
+
+/* "<pid>-<fd>", apart from what else there is in the directory */
+static bool is_vm_dir(const char *name)
+{
+	static const char digits[] = "0123456789";
+	size_t pid = strspn(name, digits), fd = 0;
+
+	if (pid && name[pid] == '-')
+		fd = strspn(name + pid + 1, digits);
+	return fd && !name[pid + 1 + fd] && pid + 1 + fd < VM_DIR_LEN;
+}
+
+struct vm *add_vm(struct vms *vms, const char *dir, int vcpu)
+{
+	struct vm *longer = reallocarray(vms->vms, vms->nr + 1, sizeof(*longer)), *vm;
+
+	if (!longer)
+		return NULL;
+	vms->vms = longer;
+	vm = &longer[vms->nr++];
+	memset(vm, 0, sizeof(*vm));
+	snprintf(vm->dir, sizeof(vm->dir), "%.*s", VM_DIR_LEN - 1, dir);
+	vm->vcpu = vcpu;
+	return vm;
+}
+
+/* Forget the last one. */
+static void drop_vm(struct vms *vms)
+{
+	snapshot_free(&vms->vms[--vms->nr].snapshot);
+}
+
+/* Kernels without heads say who it is by the name of the directory only. */
+static void complete_identity(struct vm *vm)
+{
+	if (!vm->identity.pid)
+		parse_number(vm->dir, &vm->identity.pid);
+}
+
+static int compare_vms(const void *first, const void *second)
+{
+	const struct vm *a = first, *b = second;
+	uint64_t x = a->identity.number, y = b->identity.number;
+
+	return ((x > y) - (x < y)) ?: strverscmp(a->dir, b->dir) ?: (a->vcpu - b->vcpu);
+}
+
+static void name_vm(struct vm *vm, const struct source *source, const struct vms *before)
+{
+	/* Without a number, the same directory can be that of another VM. */
+	for (size_t i = 0; before && vm->identity.number && i < before->nr; i++) {
+		if (before->vms[i].identity.number == vm->identity.number) {
+			vm->name = before->vms[i].name;
+			return;
+		}
+	}
+	read_vm_name(&vm->name, source->sysroot, &vm->identity);
+}
+
+enum status make_table_path(char path[PATH_MAX], const char *sysroot, const char *dir, int vcpu)
+{
+	if (vcpu >= 0)
+		return make_path(path, "%s" DEBUGFS "/%s/vcpu%d/exit_stats", sysroot, dir, vcpu);
+	return make_path(path, "%s" DEBUGFS "/%s/exit_stats", sysroot, dir);
+}
+
+static enum status read_vm(struct vm *vm, const struct source *source, const struct vms *before)
+{
+	struct snapshot *snapshot = &vm->snapshot;
+	char path[PATH_MAX];
+	enum status status;
+
+	status = make_table_path(path, source->sysroot, vm->dir, vm->vcpu) ?:
+		 source_read_table(source, path, snapshot, &vm->identity);
+	if (status)
+		return status;
+	if (vm->vcpu >= 0)
+		snprintf(snapshot->scope, sizeof(snapshot->scope), "vm %s vcpu %d", vm->dir,
+			 vm->vcpu);
+	else
+		snprintf(snapshot->scope, sizeof(snapshot->scope), "vm %s", vm->dir);
+	complete_identity(vm);
+	name_vm(vm, source, before);
+	/* Until there is an interval */
+	if (vm->identity.created_ns)
+		snapshot->seconds = snapshot->uptime - (double)vm->identity.created_ns / 1e9;
+	return STATUS_OK;
+}
+
+static enum status open_debugfs(const struct source *source, char path[PATH_MAX], DIR **dir)
+{
+	enum status status = make_path(path, "%s" DEBUGFS, source->sysroot);
+
+	if (status)
+		return status;
+	*dir = opendir(path);
+	if (*dir)
+		return STATUS_OK;
+	if (errno == ENOENT)
+		return fail(STATUS_UNAVAILABLE,
+			    "%s: %s: debugfs is not mounted there, or kvm.ko is not loaded", path,
+			    strerror(errno));
+	return cannot_read(path, "", "kvm.ko was unloaded");
+}
+
+/* One that goes while it is read is left out, unless KVM goes. */
+static enum status read_one_more(struct vms *vms, const struct source *source,
+				 const struct vms *before, const char *dir, int vcpu)
+{
+	struct vm *vm = add_vm(vms, dir, vcpu);
+	enum status status;
+
+	if (!vm)
+		return fail(STATUS_SYSTEM, "out of memory");
+	status = read_vm(vm, source, before);
+	/* All lines of a reading have the same. */
+	vm->snapshot.time = vms->time;
+	if (status != STATUS_VANISHED || access(source->sysfs, F_OK) < 0)
+		return status;
+	drop_vm(vms);
+	forget_error();
+	return STATUS_OK;
+}
+
+static enum status end_vms(struct vms *vms, DIR *dir, enum status status)
+{
+	closedir(dir);
+	if (status)
+		free_vms(vms);
+	else if (vms->nr)
+		qsort(vms->vms, vms->nr, sizeof(*vms->vms), compare_vms);
+	return status;
+}
+
+enum status read_vms(struct vms *vms, const struct source *source, const struct vms *before)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	enum status status;
+	DIR *dir;
+
+	*vms = (struct vms){
+		.time = read_clock(CLOCK_REALTIME),
+		.uptime = read_clock(CLOCK_BOOTTIME),
+	};
+	status = open_debugfs(source, path, &dir);
+	if (status)
+		return status;
+	while (!status && (entry = readdir(dir))) {
+		if (is_vm_dir(entry->d_name))
+			status = read_one_more(vms, source, before, entry->d_name, -1);
+	}
+	return end_vms(vms, dir, status);
+}
+
+enum status read_vcpus(struct vms *vms, const struct source *source, const struct vms *before)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	enum status status;
+	DIR *dir;
+
+	*vms = (struct vms){
+		.time = read_clock(CLOCK_REALTIME),
+		.uptime = read_clock(CLOCK_BOOTTIME),
+	};
+	status = make_path(path, "%s" DEBUGFS "/%s", source->sysroot, source->dir);
+	if (status)
+		return status;
+	dir = opendir(path);
+	if (!dir)
+		return cannot_read(path, "", "the VM is gone");
+	while (!status && (entry = readdir(dir))) {
+		uint64_t vcpu;
+
+		if (!strncmp(entry->d_name, "vcpu", 4) &&
+		    parse_whole_number(entry->d_name + 4, &vcpu) && vcpu <= INT_MAX)
+			status = read_one_more(vms, source, before, source->dir, (int)vcpu);
+	}
+	return end_vms(vms, dir, status);
+}
+
+/*
+ * The lines of a table that say so: the name of the reason, how long the handling took, and
+ * "nested" if it was an exit of L2
+ */
+static enum status read_chain(const struct source *source, int vcpu, struct snapshot *snapshot)
+{
+	const char *fields[MAX_COLUMNS + 1];
+	char path[PATH_MAX], *line = NULL;
+	enum status status;
+	size_t size = 0;
+	FILE *file;
+
+	status = make_path(path, "%s" DEBUGFS "/%s/vcpu%d/exit_stats", source->sysroot,
+			   source->dir, vcpu);
+	if (status)
+		return status;
+	file = fopen(path, "re");
+	if (!file)
+		return cannot_read(path, "", "the VM is gone");
+
+	while (!status && getline(&line, &size, file) > 0) {
+		struct chain_exit *last;
+
+		split(line, fields);
+		if (!fields[0] || strcmp(fields[0], "chain"))
+			continue;
+		last = snapshot_add_chain_exit(snapshot);
+		if (!last) {
+			status = fail(STATUS_SYSTEM, "out of memory");
+			break;
+		}
+		last->nested = fields[1] && fields[2] && fields[3];
+		if (!fields[1] || !fields[2] || !is_reason_name(fields[1]) ||
+		    !parse_whole_number(fields[2], &last->cycles) ||
+		    (last->nested && strcmp(fields[3], "nested"))) {
+			status = fail(STATUS_BAD_FILE,
+				      "%s is malformed: 'chain %.80s' is not followed by a number alone, or with \"nested\"",
+				      path, fields[1] ?: "");
+			break;
+		}
+		last->vcpu = vcpu;
+		snprintf(last->reason, sizeof(last->reason), "%s", fields[1]);
+	}
+	if (!status && ferror(file))
+		status = cannot_read(path, "", "the VM is gone");
+	free(line);
+	fclose(file);
+	return status;
+}
+
+enum status read_chains(const struct source *source, struct snapshot *snapshot)
+{
+	enum status status;
+	struct vms vms;
+
+	if (source->vcpu >= 0)
+		return read_chain(source, source->vcpu, snapshot);
+	/* For their numbers, in order */
+	status = read_vcpus(&vms, source, NULL);
+	if (status)
+		return status;
+	for (size_t i = 0; !status && i < vms.nr; i++)
+		status = read_chain(source, vms.vms[i].vcpu, snapshot);
+	free_vms(&vms);
+	return status;
+}
+
+/* Read who the VMs are, whatever is wrong with their numbers. */
+static enum status read_identities(struct vms *vms, const struct source *source)
+{
+	enum status status = STATUS_OK;
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+
+	*vms = (struct vms){};
+	status = open_debugfs(source, path, &dir);
+	if (status)
+		return status;
+	while (!status && (entry = readdir(dir))) {
+		struct vm *vm;
+
+		if (!is_vm_dir(entry->d_name))
+			continue;
+		vm = add_vm(vms, entry->d_name, -1);
+		if (vm)
+			status = make_table_path(path, source->sysroot, vm->dir, -1);
+		else
+			status = fail(STATUS_SYSTEM, "out of memory");
+		if (status)
+			break;
+		if (source_read_head(path, &vm->identity))
+			forget_error();
+		complete_identity(vm);
+		read_vm_name(&vm->name, source->sysroot, &vm->identity);
+	}
+	return end_vms(vms, dir, status);
+}
+
+/* What a VM can be asked for by */
+static bool has_name(const struct vm *vm, const char *text)
+{
+	return !strcmp(vm->name.name, text);
+}
+
+static bool has_uuid(const struct vm *vm, const char *text)
+{
+	return *vm->name.uuid && !strcasecmp(vm->name.uuid, text);
+}
+
+/* That of the process, or of its thread that made the VM */
+static bool has_pid(const struct vm *vm, const char *text)
+{
+	uint64_t pid, thread = 0;
+
+	parse_number(vm->dir, &thread);
+	return parse_whole_number(text, &pid) && (pid == vm->identity.pid || pid == thread);
+}
+
+static bool has_number(const struct vm *vm, const char *text)
+{
+	uint64_t number;
+
+	return parse_whole_number(text, &number) && number && number == vm->identity.number;
+}
+
+static bool is_any(const struct vm *vm, const char *text)
+{
+	return true;
+}
+
+static size_t count_vms(const struct vms *vms, bool (*fits)(const struct vm *, const char *),
+			const char *text)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < vms->nr; i++)
+		nr += fits(&vms->vms[i], text);
+	return nr;
+}
+
+/* More would bury what the message says. */
+#define MAX_LISTED	16UL
+
+#define LIST_LEN	(MAX_LISTED * (VM_NAME_LEN + 64))
+
+/* NAME (VM number, PID-FD), ... */
+static void list_vms(char list[LIST_LEN], const struct vms *vms,
+		     bool (*fits)(const struct vm *, const char *), const char *text)
+{
+	size_t nr = 0, used = 0;
+
+	list[0] = '\0';
+	for (size_t i = 0; i < vms->nr; i++) {
+		const struct vm *vm = &vms->vms[i];
+		char number[32] = "";
+
+		if (!fits(vm, text) || nr++ >= MAX_LISTED)
+			continue;
+		if (vm->identity.number)
+			snprintf(number, sizeof(number), "VM %llu, ",
+				 (unsigned long long)vm->identity.number);
+		used += (size_t)snprintf(list + used, LIST_LEN - used, "%s%s%s(%s%s)",
+					 nr > 1 ? ", " : "", vm->name.name,
+					 *vm->name.name ? " " : "", number, vm->dir);
+	}
+	if (nr > MAX_LISTED)
+		snprintf(list + used, LIST_LEN - used, " and %zu more, see --vms",
+			 nr - MAX_LISTED);
+}
+
+static bool has_dir(const struct source *source, const char *text)
+{
+	char path[PATH_MAX];
+
+	if (!is_vm_dir(text))
+		return false;
+	return !make_path(path, "%s" DEBUGFS "/%s", source->sysroot, text) &&
+	       access(path, F_OK) == 0;
+}
+
+enum status find_vm(const struct source *source, char dir[VM_DIR_LEN])
+{
+	static const struct {
+		bool (*fits)(const struct vm *vm, const char *text);
+		const char *what;
+	} keys[] = {
+		{ has_name, "name" },
+		{ has_uuid, "UUID" },
+		{ has_pid, "process" },
+		{ has_number, "number" },
+	};
+	const char *text = source->vm;
+	char list[LIST_LEN];
+	size_t key, nr = 0;
+	enum status status;
+	struct vms vms;
+
+	/* Its directory, for which no other VM need be looked at */
+	if (has_dir(source, text)) {
+		snprintf(dir, VM_DIR_LEN, "%.*s", VM_DIR_LEN - 1, text);
+		return STATUS_OK;
+	}
+	status = read_identities(&vms, source);
+	if (status)
+		return status;
+	for (key = 0; key < ARRAY_SIZE(keys); key++) {
+		nr = count_vms(&vms, keys[key].fits, text);
+		if (nr)
+			break;
+	}
+	if (nr == 1) {
+		for (size_t i = 0; i < vms.nr; i++) {
+			if (keys[key].fits(&vms.vms[i], text))
+				memcpy(dir, vms.vms[i].dir, VM_DIR_LEN);
+		}
+	} else if (nr) {
+		list_vms(list, &vms, keys[key].fits, text);
+		status = fail(STATUS_USAGE, "--vm %s: %zu VMs have that %s, name one of: %s", text,
+			      nr, keys[key].what, list);
+	} else if (vms.nr) {
+		list_vms(list, &vms, is_any, text);
+		status = fail(STATUS_UNAVAILABLE, "--vm %s: there is no such VM, but: %s", text,
+			      list);
+	} else {
+		status = fail(STATUS_UNAVAILABLE, "--vm %s: there is no VM", text);
+	}
+	free_vms(&vms);
+	return status;
+}
+
+static void set_names(struct snapshot *snapshot, const struct vms *vms)
+{
+	for (size_t i = 0; i < snapshot->nr_worst; i++) {
+		struct worst *worst = &snapshot->worst[i];
+
+		for (size_t j = 0; worst->vm && j < vms->nr; j++) {
+			if (vms->vms[j].identity.number == worst->vm)
+				memcpy(worst->vm_name, vms->vms[j].name.name, VM_NAME_LEN);
+		}
+	}
+}
+
+void name_worst(const struct source *source, struct snapshot *snapshot)
+{
+	struct vms vms;
+
+	if (!read_gone_vms(&vms, source)) {
+		set_names(snapshot, &vms);
+		free_vms(&vms);
+	}
+	if (!read_identities(&vms, source)) {
+		set_names(snapshot, &vms);
+		free_vms(&vms);
+	}
+	forget_error();
+}
+
+static const struct vm *find_same(const struct vms *vms, const struct vm *vm)
+{
+	for (size_t i = 0; i < vms->nr; i++) {
+		const struct vm *other = &vms->vms[i];
+
+		if (other->identity.number == vm->identity.number && other->vcpu == vm->vcpu &&
+		    !strcmp(other->dir, vm->dir))
+			return other;
+	}
+	return NULL;
+}
+
+enum status subtract_vms(struct vms *interval, const struct vms *a, const struct vms *b)
+{
+	*interval = (struct vms){ .uptime = b->uptime };
+	for (size_t i = 0; i < b->nr; i++) {
+		const struct vm *to = &b->vms[i], *from = find_same(a, to);
+		const struct snapshot none = {
+			.uptime = to->identity.created_ns ?
+				  (double)to->identity.created_ns / 1e9 : a->uptime,
+		};
+		struct vm *vm = add_vm(interval, to->dir, to->vcpu);
+		enum status status;
+
+		if (vm) {
+			*vm = *to;
+			status = snapshot_subtract(&vm->snapshot, from ? &from->snapshot : &none,
+						   &to->snapshot);
+		} else {
+			status = fail(STATUS_SYSTEM, "out of memory");
+		}
+		if (status) {
+			free_vms(interval);
+			return status;
+		}
+	}
+	return STATUS_OK;
+}
+
+const struct reason *most_expensive(const struct snapshot *snapshot)
+{
+	const struct reason *most = NULL;
+
+	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
+		const struct reason *reason = &snapshot->reasons[i];
+
+		if (cost_of(reason) > (most ? cost_of(most) : 0))
+			most = reason;
+	}
+	return most;
+}
+
+void free_vms(struct vms *vms)
+{
+	for (size_t i = 0; i < vms->nr; i++)
+		snapshot_free(&vms->vms[i].snapshot);
+	free(vms->vms);
+	*vms = (struct vms){};
+}
