@@ -73,6 +73,8 @@ reload
 check "KVM is not reloaded while there is a perf event of it" fails_with "kvm is in use (refcnt 2"
 check "who has one is named" fails_with "PID $event: hold_event"
 kill $event
+# Its event is gone when it is.
+wait $event || true
 echo enable_event:kvm:kvm_exit >$tracing/sched/sched_switch/trigger
 reload
 check "KVM is not reloaded while a trigger has an event of it" fails_with "kvm is in use (refcnt 2"
