@@ -7,10 +7,25 @@
 build_kernel
 step tests "$top/scripts/lab/selftests.sh"
 step initramfs "$top/scripts/lab/initramfs.sh"
-for machine in intel amd; do
+
+on_both()
+{
+	local name
 	for name in run exact kunit; do
-		scenario "$machine" "$name"
+		scenario "$1" "$name"
 	done
-done
-scenario intel selftest
+}
+
+in_bochs()
+{
+	on_both intel
+	scenario intel selftest
+}
+
+in_qemu()
+{
+	on_both amd
+}
+
+lanes in_bochs in_qemu
 report_totals

@@ -89,6 +89,34 @@ suite()
 	report_lines "$name" "$logs/${name// /-}.log"
 }
 
+# lanes FUNCTION...: side by side, each of them one scenario or suite after the other.  An
+# emulator of one CPU takes one of this machine's, and L1's clock goes by its instructions.
+lanes()
+{
+	local lane log pids=() rc n=0
+
+	for lane in "$@"; do
+		# A process group each, to end all of it on Ctrl-C
+		set -m
+		"$lane" </dev/null | tee "$logs/$lane.lane" &
+		set +m
+		pids+=($!)
+	done
+	# shellcheck disable=SC2154  # the trap's own
+	trap 'for pid in $(jobs -p); do kill -TERM -- "-$pid"; done 2>/dev/null; exit 130' INT TERM
+
+	for lane in "$@"; do
+		rc=0
+		wait "${pids[n++]}" || rc=$?
+		log=$logs/$lane.lane
+		passed=$((passed + $(grep -c '^ok  ' "$log" || true)))
+		failed=$((failed + $(grep -c '^not ok ' "$log" || true)))
+		skipped=$((skipped + $(grep -c '^skip  ' "$log" || true)))
+		[ "$rc" = 0 ] || report "not ok" "$lane: ended with status $rc"
+	done
+	trap - INT TERM
+}
+
 # The last two lines, and the exit status
 report_totals()
 {

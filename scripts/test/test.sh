@@ -56,57 +56,72 @@ prometheus()
 	"$top/scripts/test/prometheus.sh" "$build/prometheus" "$out"/metrics.{1,2}
 }
 
-for machine in intel amd; do
+# on_both MACHINE: what both vendors have
+on_both()
+{
+	local machine=$1 name
+
 	for name in run exact kunit selftest modules printcount tool vms security write-fuzz; do
 		scenario "$machine" "$name"
 	done
+	suite "prometheus $machine" prometheus "$machine"
 	# A second of L1 takes several of Bochs.
 	PARAMETERS="seconds=15 seed=1" scenario "$machine" torture
 	L1=builtin scenario "$machine" builtin
 	L1=kvm-stat scenario "$machine" kvm-stat
-done
-scenario amd-bochs fastpath
-if [ "$(bochs_major)" -ge 3 ]; then
-	scenario amd-bochs run
-	scenario amd-bochs exact
-	scenario apicv vmfail
-	L1=apicv scenario apicv run
-	L1=apicv scenario apicv exact
-else
-	report skip "amd-bochs run, amd-bochs exact, apicv: Bochs is older than 3.0"
-fi
-# CPUs with next RIP
-scenario intel fastpath-new
-scenario amd-bochs fastpath-new
-if [ -n "$swap" ]; then
-	L1=swap scenario amd swap
-	suite modules "$top/scripts/test/modules-test.sh"
-else
-	report skip "swap, modules: this release of Debian has no Linux $base_version of its own"
-fi
-# Bochs' serial port is as slow as its line, and QEMU has more that happens at once.
-scenario intel printk
-scenario amd printk
+	# Bochs' serial port is as slow as its line, and QEMU has more that happens at once.
+	scenario "$machine" printk
+}
 
-tests=$top/tools/kvm/kvm_exit_stat/tests
+in_bochs()
+{
+	on_both intel
+	scenario amd-bochs fastpath
+	if [ "$(bochs_major)" -ge 3 ]; then
+		scenario amd-bochs run
+		scenario amd-bochs exact
+		scenario apicv vmfail
+		L1=apicv scenario apicv run
+		L1=apicv scenario apicv exact
+	else
+		report skip "amd-bochs run, amd-bochs exact, apicv: Bochs is older than 3.0"
+	fi
+	# CPUs with next RIP
+	scenario intel fastpath-new
+	scenario amd-bochs fastpath-new
+}
+
+in_qemu_and_here()
+{
+	local tests=$top/tools/kvm/kvm_exit_stat/tests
+
+	on_both amd
+	if [ -n "$swap" ]; then
+		L1=swap scenario amd swap
+		suite modules "$top/scripts/test/modules-test.sh"
+	else
+		report skip "swap, modules: this release of Debian has no Linux $base_version of its own"
+	fi
+	# With sanitizers: L1 had the tool without.  Some tests send SIGHUP, which nohup make test
+	# would have them ignore.
+	KVM_EXIT_STAT=$build/tools-sanitized/kvm_exit_stat suite tool \
+		env --default-signal=HUP bats --formatter tap "$tests"
+	suite fuzz "$top/scripts/test/fuzz.sh" 30
+	suite source "$top/scripts/test/source-test.sh"
+	suite port "$top/scripts/test/port-test.sh"
+	if [ "$base_version" = "$default_base" ]; then
+		suite submission "$top/scripts/test/submission-test.sh"
+	else
+		report skip "submission: what is handed in is the diff for Linux $default_base"
+	fi
+}
+
 export PROMTOOL=$build/prometheus/usr/bin/promtool
 export KVM_HEADER=$tree/include/uapi/linux/kvm.h
 export MSR_HEADER=$tree/arch/x86/include/asm/msr-index.h
-# With sanitizers: L1 had the tool without.  Some tests send SIGHUP, which nohup make test would
-# have them ignore.
-KVM_EXIT_STAT=$build/tools-sanitized/kvm_exit_stat suite tool \
-	env --default-signal=HUP bats --formatter tap "$tests"
-suite fuzz "$top/scripts/test/fuzz.sh" 30
-suite source "$top/scripts/test/source-test.sh"
-suite port "$top/scripts/test/port-test.sh"
+lanes in_bochs in_qemu_and_here
+# Alone: it has times of this CPU.
 QUICK=1 suite bench "$top/scripts/bench/bench.sh"
-if [ "$base_version" = "$default_base" ]; then
-	suite submission "$top/scripts/test/submission-test.sh"
-else
-	report skip "submission: what is handed in is the diff for Linux $default_base"
-fi
-suite "prometheus intel" prometheus intel
-suite "prometheus amd" prometheus amd
 if [ "$base_version" != "$default_base" ] || [ -n "${KERNEL-}" ]; then
 	:
 elif (step source-7.3 env BASE=7.3 "$top/scripts/base/source.sh"); then
