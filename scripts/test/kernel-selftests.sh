@@ -16,25 +16,20 @@ cp "$top/scripts/test/kernel-selftests.list" "$build/kernel-selftests/list"
 step initramfs-stock "$top/scripts/lab/initramfs.sh" stock stock kernel-selftests
 step initramfs-patched "$top/scripts/lab/initramfs.sh" patched kernel kernel-selftests
 
-rc=0
-for machine in intel amd; do
-	for l1 in stock patched; do
-		L1=$l1 step "$machine-$l1" "$top/scripts/lab/boot.sh" "$machine" kernel-selftests
-	done
+on()
+{
+	local l1 difference
 
-	if ! diff <(outcomes "$machine" stock) <(outcomes "$machine" patched); then
-		echo "$machine: the lines above differ, < is stock and > is patched"
-		rc=1
-	fi
 	for l1 in stock patched; do
-		outcomes "$machine" "$l1" | awk -v name="$machine, $l1:" '
-			/^not ok/ { failed++; print name, $0; next }
-			/# SKIP/ { skipped++; print name, $0; next }
-			{ passed++ }
-			END {
-				print name, passed + 0 " passed, " failed + 0 " failed, " skipped + 0 " skipped"
-				exit failed > 0 || !passed
-			}' || rc=1
+		L1=$l1 scenario "$1" kernel-selftests
 	done
-done
-exit "$rc"
+	if difference=$(diff <(outcomes "$1" stock) <(outcomes "$1" patched)); then
+		report ok "$1: the same on both kernels"
+	else
+		report "not ok" "$1: < on stock, > on patched"
+		echo "$difference"
+	fi
+}
+
+lanes "on intel" "on amd"
+report_totals

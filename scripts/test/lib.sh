@@ -89,7 +89,7 @@ suite()
 	report_lines "$name" "$logs/${name// /-}.log"
 }
 
-# lanes FUNCTION...: side by side, each of them one scenario or suite after the other.  An
+# lanes "FUNCTION [ARGUMENT...]"...: side by side, each of them one scenario or suite after the other.  An
 # emulator of one CPU takes one of this machine's, and L1's clock goes by its instructions.
 lanes()
 {
@@ -98,7 +98,8 @@ lanes()
 	for lane in "$@"; do
 		# A process group each, to end all of it on Ctrl-C
 		set -m
-		"$lane" </dev/null | tee "$logs/$lane.lane" &
+		# shellcheck disable=SC2086  # function and arguments
+		$lane </dev/null | tee "$logs/${lane// /-}.lane" &
 		set +m
 		pids+=($!)
 	done
@@ -108,7 +109,7 @@ lanes()
 	for lane in "$@"; do
 		rc=0
 		wait "${pids[n++]}" || rc=$?
-		log=$logs/$lane.lane
+		log=$logs/${lane// /-}.lane
 		passed=$((passed + $(grep -c '^ok  ' "$log" || true)))
 		failed=$((failed + $(grep -c '^not ok ' "$log" || true)))
 		skipped=$((skipped + $(grep -c '^skip  ' "$log" || true)))

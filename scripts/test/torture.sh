@@ -17,14 +17,8 @@ export LIMIT=$((6 * seconds + 600))
 build_kernel
 step initramfs "$top/scripts/lab/initramfs.sh"
 
-rc=0
-for machine in amd intel; do
-	(step "torture-$machine" "$top/scripts/lab/boot.sh" "$machine" torture) || rc=1
-	result=$build/run/$machine/torture/result.log
-	[ -f "$result" ] || continue
-	echo
-	section_of "$result" torture
-	echo
-	! grep -q '^not ok' "$result" || rc=1
-done
-exit "$rc"
+on()
+{
+	scenario "$1" torture
+	sectilanes "on intel" "on amd"
+report_totals
