@@ -5,9 +5,11 @@
 
 tool_sources=$top/tools/kvm/kvm_exit_stat
 
-# What is new, and what has lines of the patches
-new_objects=(arch/x86/kvm/exit_stats{,_sysfs,_debugfs}.o arch/x86/kvm/tests/exit_stats_kunit.o)
-patched_objects=(arch/x86/kvm/{x86,debugfs,vmx/vmx,svm/svm}.o)
+# objects_of TREE: what has to do with the statistics there
+objects_of()
+{
+	(cd "$1" && grep -rl --include='*.c' exit_stats arch/x86/kvm | sed 's/c$/o/' | sort)
+}
 
 stock()
 {
@@ -100,6 +102,13 @@ build_kvm()
 	"$top/scripts/lab/kernel.sh" "check-$1" "base,kvm,$2" W=1 arch/x86/kvm/ virt/lib/
 }
 
+# build_objects NAME FRAGMENTS [MAKE'S-ARGUMENT...]: the same, of what has to do with the
+# statistics.  All of KVM would take three times as long.
+build_objects()
+{
+	"$top/scripts/lab/kernel.sh" "check-$1" "$2" W=1 "${@:3}" "${objects[@]}"
+}
+
 # By both, all that they look for but for
 # - what they have wrong: cppcheck takes a status after ?: for unused (clang-tidy finds
 #   those that are), and clang-tidy a pointer to a struct for the struct in sizeof
@@ -134,12 +143,14 @@ sparse_warnings()
 # KVM has some of its own.
 sparse_has_no_warning()
 {
-	local base patched
-	stock &&
-		base=$(sparse_warnings "$stock_tree" check-base base,kvm,without \
-			"${patched_objects[@]}") &&
+	local base patched object in_stock=()
+	stock || return
+	for object in "${objects[@]}"; do
+		[ ! -e "$stock_tree/${object%o}c" ] || in_stock+=("$object")
+	done
+	base=$(sparse_warnings "$stock_tree" check-base base,kvm,without "${in_stock[@]}") &&
 		patched=$(sparse_warnings "$tree" check-modular base,kvm,exit_stats \
-			"${new_objects[@]}" "${patched_objects[@]}") || return
+			"${objects[@]}") || return
 	echo "Those that the patches add:"
 	! comm -13 <(echo "$base") <(echo "$patched") | grep .
 }
@@ -194,25 +205,20 @@ without_is_base()
 # A 64-bit division would need a function of libgcc, which the kernel has not.
 build_32bit()
 {
-	ARCH=i386 "$top/scripts/lab/kernel.sh" check-32bit 32bit,kvm,exit_stats W=1 \
-		"${new_objects[@]}" "${patched_objects[@]}" &&
+	ARCH=i386 build_objects 32bit 32bit,kvm,exit_stats &&
 		cd "$build/check-32bit" &&
-		! nm -A -u "${new_objects[@]}" "${patched_objects[@]}" |
-			grep -E ' __u?(div|mod|divmod)di[34]$'
+		! nm -A -u "${objects[@]}" | grep -E ' __u?(div|mod|divmod)di[34]$'
 }
 
 build_clang()
 {
-	"$top/scripts/lab/kernel.sh" check-clang base,kvm,exit_stats CC="ccache $clang_of_base" W=1 \
-		olddefconfig arch/x86/kvm/
+	build_objects clang base,kvm,exit_stats CC="ccache $clang_of_base" olddefconfig
 }
 
-# All options that there are, warnings as errors among them.  All of KVM would take two
-# minutes more.
+# All options that there are, warnings as errors among them
 build_allmod()
 {
-	"$top/scripts/lab/kernel.sh" check-allmod base,kvm,exit_stats W=1 allmodconfig \
-		"${new_objects[@]}" "${patched_objects[@]}"
+	build_objects allmod base,kvm,exit_stats allmodconfig
 }
 
 # What make series writes can be applied, one patch after the other: each of them is clean,
@@ -280,8 +286,7 @@ series_builds()
 {
 	local fragments=base,kvm objects
 	[ ! -e "$series_tree/arch/x86/kvm/vmx/tdx.c" ] || fragments+=,tdx
-	mapfile -t objects < <(cd "$series_tree" && grep -rl --include='*.c' exit_stats arch/x86/kvm |
-		sed 's/c$/o/' | sort)
+	mapfile -t objects < <(objects_of "$series_tree")
 
 	if grep -q '^config KVM_EXIT_STATS_KUNIT_TEST' "$series_tree/arch/x86/kvm/Kconfig"; then
 		series_objects check-series "$fragments,exit_stats" "${objects[@]}" || return
@@ -382,13 +387,14 @@ rooms_call_downward()
 
 step packages "$top/scripts/base/packages.sh" tests check
 step source "$top/scripts/base/tree.sh"
+mapfile -t objects < <(objects_of "$tree")
 
 passed=0
 failed=0
 for test in diff_is_fresh patches_are_clean new_files_are_clean abi_is_valid \
 	scripts_are_clean rooms_call_downward man_page_is_clean tool_has_no_warning tool_is_installed \
 	selftests_have_no_warning \
-	"build_kvm modular exit_stats" "build_kvm builtin exit_stats,builtin" \
+	"build_kvm modular exit_stats" "build_objects builtin base,kvm,exit_stats,builtin" \
 	"build_kvm minimal exit_stats,minimal" "build_kvm without without" \
 	without_is_base build_32bit build_clang build_allmod series_is_right \
 	sparse_has_no_warning coccinelle_has_no_report tool_has_no_finding; do

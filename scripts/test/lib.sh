@@ -89,8 +89,9 @@ suite()
 	report_lines "$name" "$logs/${name// /-}.log"
 }
 
-# lanes "FUNCTION [ARGUMENT...]"...: side by side, each of them one scenario or suite after the other.  An
-# emulator of one CPU takes one of this machine's, and L1's clock goes by its instructions.
+# lanes "FUNCTION [ARGUMENT...]"...: side by side, each of them one scenario or suite after
+# the other.  An emulator takes one of this machine's CPUs, and L1's clock goes by its
+# instructions.
 lanes()
 {
 	local lane log pids=() rc n=0

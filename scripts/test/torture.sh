@@ -20,5 +20,8 @@ step initramfs "$top/scripts/lab/initramfs.sh"
 on()
 {
 	scenario "$1" torture
-	sectilanes "on intel" "on amd"
+	section_of "$build/run/$1/torture/result.log" torture
+}
+
+lanes "on intel" "on amd"
 report_totals
