@@ -65,6 +65,7 @@ FIXTURE_SETUP(exit_stats_times)
 FIXTURE_TEARDOWN(exit_stats_times)
 {
 	exit_stats_set("enabled", "1");
+	exit_stats_set("slow_us", "0");
 	exit_stats_set_number("interval", self->interval);
 }
 
@@ -170,6 +171,24 @@ TEST_F(exit_stats_times, user_reasons)
 	kvm_vm_free(vm);
 }
 
+/* Whether the log of slow exits has one of that reason for its away time */
+static bool is_slow_away(const struct exit_stats_reason *reason)
+{
+	const char *name = exit_stats_is_vmx() ? reason->vmx : reason->svm;
+	char line[512], start[64];
+	bool found = false;
+	FILE *file;
+
+	file = fopen(EXIT_STATS_DEBUGFS "/kvm_exit_stats_slow", "r");
+	TEST_ASSERT(file, "Opening the log of slow exits: %s", strerror(errno));
+	snprintf(start, sizeof(start), "%s away ", name);
+	while (!found && fgets(line, sizeof(line), file))
+		found = !strncmp(line, start, strlen(start));
+	fclose(file);
+
+	return found;
+}
+
 TEST_F(exit_stats_times, blocked)
 {
 	uint64_t start, passed, blocked, polled, success_ns, fail_ns;
@@ -178,6 +197,7 @@ TEST_F(exit_stats_times, blocked)
 
 	/* Much longer than a round, for KVM to poll for longer and longer */
 	vm_enable_cap(vm, KVM_CAP_HALT_POLL, 1000000000);
+	exit_stats_set_number("slow_us", ROUND_MS * 1000 / 2);
 	start = rdtsc();
 	TEST_ASSERT(!exit_stats_run_to_sync(vcpu), "A sync that is not there");
 	passed = rdtsc() - start;
@@ -198,6 +218,8 @@ TEST_F(exit_stats_times, blocked)
 		    number_of(&exit_stats_hlt, "away_polled") + NR_ROUNDS >= polled,
 		    "%lu cycles polled, according to KVM %lu",
 		    number_of(&exit_stats_hlt, "away_polled"), polled);
+	TEST_ASSERT(!exit_stats_has_tables() || !is_slow_away(&exit_stats_hlt),
+		    "A vCPU that waits for its timer is in the log of slow exits");
 	check_not_twice(passed);
 	exit_stats_check_laws();
 	kvm_vm_free(vm);
