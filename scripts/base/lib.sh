@@ -110,6 +110,17 @@ only_default_base()
 		die "BASE is '$base_version', but this is for Linux $default_base only"
 }
 
+# For what QUICK=1 on the command line of make makes short
+check_quick()
+{
+	case ${QUICK-} in
+	'' | 1) ;;
+	*)
+		die "QUICK is '$QUICK', must be 1 or not set"
+		;;
+	esac
+}
+
 # step NAME COMMAND...: run it with its output in build/log/NAME.log, show what
 # is going on and for how long, and on failure where to look.
 step()

@@ -13,8 +13,15 @@
 results=$build/bench.results
 report=$build/bench-report
 
-case ${QUICK-} in
-'')
+check_quick
+if [ "${QUICK-}" ]; then
+	kernel=kernel
+	config=base,kvm
+	enabled=,exit_stats
+	scenario=bench-quick
+	groups=()
+	programs=()
+else
 	[ "$base_version" = "$default_base" ] ||
 		die "BASE is '$base_version', but naive counters are for Linux $default_base: say QUICK=1"
 	kernel=bench
@@ -24,19 +31,7 @@ case ${QUICK-} in
 	scenario=bench
 	groups=(tests bench)
 	programs=(perf bpftrace chrt)
-	;;
-1)
-	kernel=kernel
-	config=base,kvm
-	enabled=,exit_stats
-	scenario=bench-quick
-	groups=()
-	programs=()
-	;;
-*)
-	die "QUICK is '$QUICK', must be 1 or not set"
-	;;
-esac
+fi
 
 # The patched kernel with naive counters on top
 naive()

@@ -4,12 +4,7 @@
 # number of commits.
 . "$(dirname "$0")/lib.sh"
 
-case ${QUICK-} in
-'' | 1) ;;
-*)
-	die "QUICK is '$QUICK', must be 1 or not set"
-	;;
-esac
+check_quick
 
 tool_sources=$top/tools/kvm/kvm_exit_stat
 
