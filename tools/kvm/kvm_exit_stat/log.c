@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdio_ext.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +16,8 @@ static const char *log_path;
 static bool unused = true;
 /* The length of the file before what is being printed */
 static off_t whole;
+/* Whether the file is known to have the columns that are printed */
+static bool fits;
 
 static enum status cannot_write(void)
 {
@@ -33,6 +36,7 @@ static enum status open_file(void)
 		status = cannot_write();
 	if (fd >= 0)
 		close(fd);
+	fits = false;
 	return status;
 }
 
@@ -62,7 +66,35 @@ enum status log_begin(bool *fresh)
 	whole = S_ISREG(st.st_mode) ? st.st_size : -1;
 	if (whole >= 0)
 		*fresh = whole == 0;
+	fits |= *fresh;
 	return STATUS_OK;
+}
+
+enum status log_go_on(const char *header)
+{
+	enum status status = STATUS_OK;
+	char *line = NULL;
+	size_t size = 0;
+	FILE *file;
+
+	if (!log_path || whole < 0 || fits)
+		return STATUS_OK;
+	file = fopen(log_path, "re");
+	if (!file || getline(&line, &size, file) < 0) {
+		status = fail(STATUS_SYSTEM, "cannot read %s, to which --log would add: %s",
+			      log_path, strerror(errno));
+	} else {
+		line[strcspn(line, "\n")] = '\0';
+		fits = !strcmp(line, header);
+		if (!fits)
+			status = fail(STATUS_BAD_FILE,
+				      "%s: the first line is '%.200s', and --log would add columns '%s'",
+				      log_path, line, header);
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return status;
 }
 
 enum status log_flush(void)

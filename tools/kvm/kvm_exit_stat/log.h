@@ -18,6 +18,12 @@ enum status log_open(const char *path);
  */
 enum status log_begin(bool *fresh);
 
+/*
+ * To be called before lines are printed below @header, which is not printed: a file that was
+ * there before must begin with it.
+ */
+enum status log_go_on(const char *header);
+
 /* Write what was printed.  All of it is written, or nothing, if that is a matter of space. */
 enum status log_flush(void);
 

@@ -5,6 +5,7 @@
 
 #include <libsmartcols.h>
 
+#include "log.h"
 #include "table.h"
 
 void table_begin(struct table *table, enum format format)
@@ -54,15 +55,38 @@ void table_cell(struct table *table, size_t column, const char *text)
 }
 
 /* The names of the columns: libsmartcols prints nothing of a table without lines. */
-static void print_names(const struct table *table)
+static void print_names(const struct table *table, FILE *to)
 {
 	for (size_t i = 0; i < table->nr_columns; i++) {
 		struct libscols_column *column = scols_table_get_column(table->scols, i);
 
-		printf("%s%s", i == 0 ? "" : table->format == FORMAT_CSV ? "," : " ",
-		       scols_column_get_name(column));
+		fprintf(to, "%s%s", i == 0 ? "" : table->format == FORMAT_CSV ? "," : " ",
+			scols_column_get_name(column));
 	}
+}
+
+static void print_heading(const struct table *table)
+{
+	print_names(table, stdout);
 	putchar('\n');
+}
+
+/* What is printed without a heading goes below that of a log. */
+static enum status go_on(struct table *table)
+{
+	enum status status = STATUS_OK;
+	char *names = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&names, &len);
+
+	if (to)
+		print_names(table, to);
+	if (!to || fclose(to) != 0)
+		table->failed = true;
+	else
+		status = log_go_on(names);
+	free(names);
+	return status;
 }
 
 /* A field of CSV, in quotes if it has to be, see RFC 4180 */
@@ -88,7 +112,7 @@ static void print_csv(const struct table *table)
 	struct libscols_line *line;
 
 	if (!table->headless)
-		print_names(table);
+		print_heading(table);
 	for (size_t i = 0; (line = scols_table_get_line(table->scols, i)); i++) {
 		for (size_t j = 0; j < table->nr_columns; j++) {
 			if (j)
@@ -102,21 +126,25 @@ static void print_csv(const struct table *table)
 
 enum status table_print(struct table *table)
 {
+	enum status status = STATUS_OK;
+
 	if (!table->failed && table->headless)
 		table->failed = scols_table_enable_noheadings(table->scols, 1) < 0;
-	if (table->failed)
+	if (!table->failed && table->headless)
+		status = go_on(table);
+	if (table->failed || status)
 		;
 	else if (table->format == FORMAT_CSV)
 		print_csv(table);
 	else if (scols_table_get_nlines(table->scols))
 		table->failed = scols_print_table(table->scols) != 0;
 	else if (!table->headless)
-		print_names(table);
+		print_heading(table);
 	scols_unref_table(table->scols);
 
 	if (table->failed)
 		return fail(STATUS_SYSTEM, "out of memory");
-	return STATUS_OK;
+	return status;
 }
 
 void json_add_about(struct json_object *to, const struct snapshot *snapshot,

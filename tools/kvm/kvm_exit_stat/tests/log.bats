@@ -49,6 +49,20 @@ interval()
 	same "$(counts log)" "TIMESTAMP,REASON,COUNT CPUID,1 CPUID,1 CPUID,1"
 }
 
+@test "--log: a file with other columns is left as it is, status 7" {
+	local format
+
+	for format in csv raw; do
+		printf 'TIMESTAMP,COUNT\n1,2\n' >log
+		kes -i 0.1 -n 1 --$format -o REASON,COUNT --log log
+		fails 7 "log: the first line is 'TIMESTAMP,COUNT', and --log would add columns"
+		same "$(xargs <log)" "TIMESTAMP,COUNT 1,2"
+	done
+	# What cannot be looked at is no file with columns: that of a device.
+	kes -i 0.1 -n 1 --csv --log /dev/null
+	ok
+}
+
 @test "--log: SIGHUP begins a new file, and loses nothing" {
 	start -i 0.3 --csv -o REASON,COUNT --log log
 	interval log 2
