@@ -1109,9 +1109,9 @@ static struct kvm_exit_stat **kvm_exit_stats_gone(enum kvm_exit_stats_level leve
 	return &kvm_exit_stats_isa.gone[level * kvm_exit_stats_isa.nr_rows + row];
 }
 
-/* Of a row that is all-zero */
 static void kvm_exit_row_init(struct kvm_exit_row *row)
 {
+	memset(row, 0, sizeof(*row));
 	row->stat.keys = &row->keys;
 	row->stat.user = &row->user;
 }
@@ -1124,7 +1124,6 @@ void kvm_exit_stats_read(unsigned int row, enum kvm_exit_stats_level from,
 	enum kvm_exit_stats_level level;
 	struct kvm_vcpu *vcpu;
 
-	memset(sum, 0, sizeof(*sum));
 	kvm_exit_row_init(sum);
 
 	mutex_lock(&kvm_exit_stats_lock);
@@ -1208,14 +1207,18 @@ struct kvm_exit_stats_table *kvm_exit_stats_read_table(struct kvm *kvm,
 	struct kvm_exit_row *rows;
 	struct kvm_vcpu *v;
 
-	table = kvzalloc(size_add(sizeof(*table), array3_size(nr_levels, nr_rows, sizeof(*rows))),
+	table = kvmalloc(size_add(sizeof(*table), array3_size(nr_levels, nr_rows, sizeof(*rows))),
 			 GFP_KERNEL);
 	if (!table)
 		return NULL;
 
+	memset(table, 0, sizeof(*table));
 	rows = (struct kvm_exit_row *)(table + 1);
-	for (row = 0; row < nr_levels * nr_rows; row++)
+	/* A vCPU may wait for this CPU: more than 100 KiB at a time would take too long. */
+	for (row = 0; row < nr_levels * nr_rows; row++) {
 		kvm_exit_row_init(&rows[row]);
+		cond_resched();
+	}
 	table->rows = rows;
 	table->total.user = &table->total_user;
 	kvm_exit_chain_init(&table->chain);
