@@ -14,7 +14,9 @@
 #	what is left of four times as many that are gone
 #   latency alone|scraped CPUS MEAN P99.9
 #	how late a vCPU with a real-time priority is, see vm_latency.c, alone, and beside the
-#	tool, which reads all of the system and of each VM once a second, with 64 vCPUs more
+#	tool, which reads all of the system and of each VM ten times a second, with 64 vCPUs
+#	more.  It is out of step with the vCPU's periods: in step, what is late would be late
+#	each time, or never.
 #   rows CPUS ROWS
 #	that all these vCPUs have in all
 #
@@ -66,9 +68,9 @@ cpus=$1
 cd
 vm_latency 100 >/dev/null
 echo "latency alone $cpus $(vm_latency 5000)"
-kvm_exit_stat -i 1 --raw >everything.1 &
+kvm_exit_stat -i 0.10037 --raw >everything.1 &
 system=$!
-kvm_exit_stat --vms -i 1 --raw >everything.2 &
+kvm_exit_stat --vms -i 0.10037 --raw >everything.2 &
 vms=$!
 echo "latency scraped $cpus $(vm_latency 5000)"
 kill $system $vms
