@@ -401,8 +401,6 @@ step packages "$top/scripts/base/packages.sh" tests check
 step source "$top/scripts/base/tree.sh"
 mapfile -t objects < <(objects_of "$tree")
 
-passed=0
-failed=0
 for test in diff_is_fresh patches_are_clean new_files_are_clean abi_is_valid \
 	scripts_are_clean rooms_call_downward man_page_is_clean tool_has_no_warning tool_is_installed \
 	selftests_have_no_warning \
@@ -412,11 +410,10 @@ for test in diff_is_fresh patches_are_clean new_files_are_clean abi_is_valid \
 	sparse_has_no_warning coccinelle_has_no_report tool_has_no_finding; do
 	# shellcheck disable=SC2086  # name and arguments
 	if (step "${test//[ ,]/-}" $test); then
-		passed=$((passed + 1))
+		report ok "$test"
 	else
-		failed=$((failed + 1))
+		report "not ok" "$test: see the log above"
 	fi
 done
 
-echo "check: $passed passed, $failed failed"
-[ "$failed" = 0 ]
+report_totals

@@ -19,23 +19,12 @@ check()
 	printf '%s\n' "${said:-"$* ended with status $rc"}" | head -n 20 | sed 's/^/    # /'
 }
 
-passed=0
-failed=0
-skipped=0
+# What was reported, also side by side
+results=$logs/$(basename "$0" .sh).results
+rm -f "$results"
 report()
 {
-	case $1 in
-	ok)
-		passed=$((passed + 1))
-		;;
-	skip)
-		skipped=$((skipped + 1))
-		;;
-	*)
-		failed=$((failed + 1))
-		;;
-	esac
-	printf '%-6s %s\n' "$1" "$2"
+	printf '%-6s %s\n' "$1" "$2" | tee -a "$results"
 }
 
 # report_lines NAME FILE
@@ -94,13 +83,13 @@ suite()
 # instructions.
 lanes()
 {
-	local lane log pids=() rc n=0
+	local lane pids=() rc n=0
 
 	for lane in "$@"; do
 		# A process group each, to end all of it on Ctrl-C
 		set -m
 		# shellcheck disable=SC2086  # function and arguments
-		$lane </dev/null | tee "$logs/${lane// /-}.lane" &
+		$lane </dev/null &
 		set +m
 		pids+=($!)
 	done
@@ -110,10 +99,6 @@ lanes()
 	for lane in "$@"; do
 		rc=0
 		wait "${pids[n++]}" || rc=$?
-		log=$logs/${lane// /-}.lane
-		passed=$((passed + $(grep -c '^ok  ' "$log" || true)))
-		failed=$((failed + $(grep -c '^not ok ' "$log" || true)))
-		skipped=$((skipped + $(grep -c '^skip  ' "$log" || true)))
 		[ "$rc" = 0 ] || report "not ok" "$lane: ended with status $rc"
 	done
 	trap - INT TERM
@@ -122,7 +107,13 @@ lanes()
 # The last two lines, and the exit status
 report_totals()
 {
-	echo "$skipped skipped: they cannot run on that machine"
-	echo "$passed passed, $failed failed"
-	[ "$failed" = 0 ]
+	awk '
+		/^skip/		{ skipped++ }
+		/^ok/		{ passed++ }
+		/^not ok/	{ failed++ }
+		END {
+			print skipped + 0 " skipped, for the reasons that they give"
+			print passed + 0 " passed, " failed + 0 " failed"
+			exit failed > 0
+		}' "$results"
 }
