@@ -1116,6 +1116,21 @@ static void kvm_exit_row_init(struct kvm_exit_row *row)
 	row->stat.user = &row->user;
 }
 
+/* Add one exit reason of a vCPU, from some level on. */
+static void kvm_exit_stats_add_row(const struct kvm_vcpu_exit_stats *stats,
+				   enum kvm_exit_stats_level from, unsigned int row,
+				   struct kvm_exit_stat *sum)
+{
+	const struct kvm_exit_stat *stat;
+	enum kvm_exit_stats_level level;
+
+	for (level = from; level < EXIT_STATS_NR_LEVELS; level++) {
+		stat = kvm_exit_stats_copy(stats, level, row);
+		if (stat)
+			kvm_exit_stat_merge(sum, stat);
+	}
+}
+
 /* Read one exit reason of the system: of all, or of L2, i.e. from some level on. */
 void kvm_exit_stats_read(unsigned int row, enum kvm_exit_stats_level from,
 			 struct kvm_exit_row *sum)
@@ -1133,11 +1148,7 @@ void kvm_exit_stats_read(unsigned int row, enum kvm_exit_stats_level from,
 			kvm_exit_stat_merge(&sum->stat, stat);
 	}
 	list_for_each_entry(vcpu, &vcpus, arch.exit_stats.list) {
-		for (level = from; level < EXIT_STATS_NR_LEVELS; level++) {
-			stat = kvm_exit_stats_copy(&vcpu->arch.exit_stats, level, row);
-			if (stat)
-				kvm_exit_stat_merge(&sum->stat, stat);
-		}
+		kvm_exit_stats_add_row(&vcpu->arch.exit_stats, from, row, &sum->stat);
 		cond_resched();
 	}
 	mutex_unlock(&kvm_exit_stats_lock);
@@ -1259,21 +1270,14 @@ struct kvm_exit_stats_table *kvm_exit_stats_read_table(struct kvm *kvm,
 /* Read one exit reason of a VM that nobody has any more. */
 void kvm_exit_stats_read_gone(struct kvm *kvm, unsigned int row, struct kvm_exit_stat *stat)
 {
-	const struct kvm_exit_stat *copy;
-	enum kvm_exit_stats_level level;
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
 
 	memset(stat, 0, sizeof(*stat));
 
 	mutex_lock(&kvm_exit_stats_lock);
-	kvm_for_each_vcpu(i, vcpu, kvm) {
-		for (level = 0; level < EXIT_STATS_NR_LEVELS; level++) {
-			copy = kvm_exit_stats_copy(&vcpu->arch.exit_stats, level, row);
-			if (copy)
-				kvm_exit_stat_merge(stat, copy);
-		}
-	}
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		kvm_exit_stats_add_row(&vcpu->arch.exit_stats, EXIT_STATS_L1, row, stat);
 	mutex_unlock(&kvm_exit_stats_lock);
 }
 
