@@ -168,7 +168,7 @@ TEST_F(exit_stats, files_and_modes)
 	TEST_ASSERT(has_unknown, "No reason UNKNOWN");
 
 	/* The hardware's numbers: CPUID is 10 in VMX, 0x72 in SVM. */
-	TEST_ASSERT_EQ(exit_stats_reason_number(exit_stats_is_vmx() ? "CPUID" : "cpuid", "reason"),
+	TEST_ASSERT_EQ(exit_stats_reason_number(exit_stats_name(&exit_stats_cpuid), "reason"),
 		       exit_stats_is_vmx() ? 10 : 0x72);
 	TEST_ASSERT(exit_stats_number("tsc_khz") > 0, "No TSC frequency");
 }
@@ -373,7 +373,7 @@ TEST_F(exit_stats, unprivileged)
 
 		for (i = 0; i < ARRAY_SIZE(reason_files); i++) {
 			snprintf(path, sizeof(path), EXIT_STATS_ROOT "/reasons/%s/%s",
-				 exit_stats_is_vmx() ? "HLT" : "hlt", reason_files[i].name);
+				 exit_stats_name(&exit_stats_hlt), reason_files[i].name);
 			TEST_ASSERT(open(path, O_RDONLY) < 0 && errno == EACCES,
 				    "nobody can read '%s'", path);
 		}
@@ -462,8 +462,7 @@ TEST_F(exit_stats, internal_error)
 	int fd, n = 0;
 	ssize_t len;
 
-	snprintf(want, sizeof(want), "%s ", exit_stats_is_vmx() ? exit_stats_cpuid.vmx :
-							       exit_stats_cpuid.svm);
+	snprintf(want, sizeof(want), "%s ", exit_stats_name(&exit_stats_cpuid));
 	fd = open_log();
 	vm = exit_stats_create_vm(&vcpu, guest_internal_error);
 	vcpu_run(vcpu);
@@ -542,7 +541,7 @@ TEST_F(exit_stats, survives_the_vm)
 
 TEST_F(exit_stats, switch_under_load)
 {
-	const char *reason = exit_stats_is_vmx() ? exit_stats_wrmsr.vmx : exit_stats_wrmsr.svm;
+	const char *reason = exit_stats_name(&exit_stats_wrmsr);
 	const unsigned int pause_ms = 300;
 	uint64_t pause = exit_stats_number("tsc_khz") * pause_ms, passed;
 	struct exit_stats_load load;

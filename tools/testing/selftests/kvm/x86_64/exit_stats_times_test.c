@@ -71,7 +71,7 @@ FIXTURE_TEARDOWN(exit_stats_times)
 
 static uint64_t number_of(const struct exit_stats_reason *reason, const char *file)
 {
-	return exit_stats_reason_number(exit_stats_is_vmx() ? reason->vmx : reason->svm, file);
+	return exit_stats_reason_number(exit_stats_name(reason), file);
 }
 
 /* All of the time between the first and the last VM-Exit is known, and no more. */
@@ -174,14 +174,13 @@ TEST_F(exit_stats_times, user_reasons)
 /* Whether the log of slow exits has one of that reason for its away time */
 static bool is_slow_away(const struct exit_stats_reason *reason)
 {
-	const char *name = exit_stats_is_vmx() ? reason->vmx : reason->svm;
 	char line[512], start[64];
 	bool found = false;
 	FILE *file;
 
 	file = fopen(EXIT_STATS_DEBUGFS "/kvm_exit_stats_slow", "r");
 	TEST_ASSERT(file, "Opening the log of slow exits: %s", strerror(errno));
-	snprintf(start, sizeof(start), "%s away ", name);
+	snprintf(start, sizeof(start), "%s away ", exit_stats_name(reason));
 	while (!found && fgets(line, sizeof(line), file))
 		found = !strncmp(line, start, strlen(start));
 	fclose(file);

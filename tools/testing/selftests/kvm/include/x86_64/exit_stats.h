@@ -90,6 +90,8 @@ uint64_t exit_stats_number(const char *name);
 uint64_t exit_stats_reason_number(const char *reason, const char *file);
 
 bool exit_stats_is_vmx(void);
+/* What this CPU's vendor calls it */
+const char *exit_stats_name(const struct exit_stats_reason *reason);
 uint64_t exit_stats_count(const struct exit_stats_reason *reason);
 /* Of those of L2, with file "nested", or of those reflected to L1, with "reflected" */
 uint64_t exit_stats_level_count(const struct exit_stats_reason *reason, const char *file);

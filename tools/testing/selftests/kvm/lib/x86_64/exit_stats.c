@@ -124,6 +124,15 @@ uint64_t exit_stats_number(const char *name)
 	return val;
 }
 
+/* What a file of a reason has, of one line */
+static void read_reason(const char *reason, const char *file, char *buf, size_t size)
+{
+	char name[PATH_MAX];
+
+	snprintf(name, sizeof(name), "reasons/%s/%s", reason, file);
+	exit_stats_read(name, buf, size);
+}
+
 uint64_t exit_stats_reason_number(const char *reason, const char *file)
 {
 	char name[PATH_MAX];
@@ -142,18 +151,21 @@ bool exit_stats_is_vmx(void)
 	return !strcmp(isa, "vmx");
 }
 
+const char *exit_stats_name(const struct exit_stats_reason *reason)
+{
+	return exit_stats_is_vmx() ? reason->vmx : reason->svm;
+}
+
 uint64_t exit_stats_count(const struct exit_stats_reason *reason)
 {
-	return exit_stats_reason_number(exit_stats_is_vmx() ? reason->vmx : reason->svm, "count");
+	return exit_stats_reason_number(exit_stats_name(reason), "count");
 }
 
 uint64_t exit_stats_level_count(const struct exit_stats_reason *reason, const char *file)
 {
-	char name[PATH_MAX], buf[4096];
+	char buf[4096];
 
-	snprintf(name, sizeof(name), "reasons/%s/%s",
-		 exit_stats_is_vmx() ? reason->vmx : reason->svm, file);
-	exit_stats_read(name, buf, sizeof(buf));
+	read_reason(exit_stats_name(reason), file, buf, sizeof(buf));
 
 	return strtoull(buf, NULL, 10);
 }
@@ -163,8 +175,7 @@ uint64_t exit_stats_key(const struct exit_stats_reason *reason, const char *key)
 	char name[PATH_MAX], buf[4096], *line;
 	size_t len = strlen(key);
 
-	snprintf(name, sizeof(name), "reasons/%s/keys",
-		 exit_stats_is_vmx() ? reason->vmx : reason->svm);
+	snprintf(name, sizeof(name), "reasons/%s/keys", exit_stats_name(reason));
 	read_lines(name, buf, sizeof(buf));
 
 	for (line = strtok(buf, "\n"); line; line = strtok(NULL, "\n")) {
@@ -258,21 +269,18 @@ static void parse_row(const char *line, struct exit_stats_row *row)
 
 void exit_stats_read_row(const char *reason, struct exit_stats_row *row)
 {
-	char name[PATH_MAX], buf[4096];
+	char buf[4096];
 
-	snprintf(name, sizeof(name), "reasons/%s/stat", reason);
-	exit_stats_read(name, buf, sizeof(buf));
+	read_reason(reason, "stat", buf, sizeof(buf));
 	parse_row(buf, row);
 }
 
 uint64_t exit_stats_user_returns(const struct exit_stats_reason *reason, const char *user_reason)
 {
-	char name[PATH_MAX], buf[4096], *pos;
 	size_t len = strlen(user_reason);
+	char buf[4096], *pos;
 
-	snprintf(name, sizeof(name), "reasons/%s/stat",
-		 exit_stats_is_vmx() ? reason->vmx : reason->svm);
-	exit_stats_read(name, buf, sizeof(buf));
+	read_reason(exit_stats_name(reason), "stat", buf, sizeof(buf));
 
 	for (pos = strrchr(buf, ' '); pos; pos = strchr(pos + 1, ',')) {
 		if (!strncmp(pos + 1, user_reason, len) && pos[len + 1] == ':')
@@ -284,11 +292,10 @@ uint64_t exit_stats_user_returns(const struct exit_stats_reason *reason, const c
 
 static void read_hist(const char *reason, const char *file, uint64_t *hist)
 {
-	char name[PATH_MAX], buf[EXIT_STATS_BUCKETS * 21 + 1], *pos = buf;
+	char buf[EXIT_STATS_BUCKETS * 21 + 1], *pos = buf;
 	int i;
 
-	snprintf(name, sizeof(name), "reasons/%s/%s", reason, file);
-	exit_stats_read(name, buf, sizeof(buf));
+	read_reason(reason, file, buf, sizeof(buf));
 	for (i = 0; i < EXIT_STATS_BUCKETS; i++)
 		hist[i] = strtoull(pos, &pos, 10);
 	TEST_ASSERT(!*pos, "%s: junk after %d buckets of %s: '%s'", reason, i, file, pos);
@@ -539,11 +546,10 @@ struct laws {
 /* The worst exit is that of the maximum. */
 static void check_worst(const char *reason, const char *file, uint64_t max)
 {
-	char name[PATH_MAX], buf[4096];
 	uint64_t cycles;
+	char buf[4096];
 
-	snprintf(name, sizeof(name), "reasons/%s/%s", reason, file);
-	exit_stats_read(name, buf, sizeof(buf));
+	read_reason(reason, file, buf, sizeof(buf));
 	TEST_ASSERT(sscanf(buf, "cycles=%lu", &cycles) == 1 && cycles == max,
 		    "%s: %s is '%s', the maximum is %lu", reason, file, buf, max);
 }
@@ -888,7 +894,7 @@ void exit_stats_pin_to_cpu(int cpu)
 
 void exit_stats_check_times(const struct exit_stats_reason *reason, uint64_t passed)
 {
-	const char *name = exit_stats_is_vmx() ? reason->vmx : reason->svm;
+	const char *name = exit_stats_name(reason);
 
 	TEST_ASSERT(exit_stats_reason_number(name, "cycles_min") > 0, "%s took no time", name);
 	TEST_ASSERT(exit_stats_number("total_cycles") < passed,
@@ -1042,7 +1048,7 @@ void exit_stats_trace_read(void)
 
 uint64_t exit_stats_reentries(const struct exit_stats_reason *reason)
 {
-	const char *name = exit_stats_is_vmx() ? reason->vmx : reason->svm;
+	const char *name = exit_stats_name(reason);
 
 	return traced_reason(exit_stats_reason_number(name, "reason"))->reentries;
 }
