@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the kernel keeps of VMs that are gone */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <linux/kernel.h>
 
-#include "clock.h"
 #include "vm.h"
 
 #define GONE	"/sys/kernel/debug/kvm_exit_stats_gone"
@@ -127,52 +125,39 @@ static enum status parse_vm(const char *path, const char *fields[],
 
 enum status read_gone_vms(struct vms *vms, const struct source *source)
 {
-	const char *fields[MAX_COLUMNS + 1];
 	struct gone_columns columns = {};
-	enum status status = STATUS_OK;
-	char path[PATH_MAX], *line = NULL;
+	char path[PATH_MAX];
 	bool header = false;
-	size_t size = 0;
-	FILE *file;
+	struct lines lines;
+	enum status status;
 
-	*vms = (struct vms){
-		.time = read_clock(CLOCK_REALTIME),
-		.uptime = read_clock(CLOCK_BOOTTIME),
-	};
-	status = make_path(path, "%s" GONE, source->sysroot);
+	begin_vms(vms);
+	status = make_path(path, "%s" GONE, source->sysroot) ?:
+		 lines_open(&lines, path,
+			    "debugfs is not mounted there, or the kernel does not keep VMs that are gone",
+			    "kvm.ko was unloaded");
 	if (status)
 		return status;
-	file = fopen(path, "re");
-	if (!file && errno == ENOENT)
-		return fail(STATUS_UNAVAILABLE,
-			    "%s: %s: debugfs is not mounted there, or the kernel does not keep VMs that are gone",
-			    path, strerror(errno));
-	if (!file)
-		return cannot_read(path, "", "kvm.ko was unloaded");
 
-	while (!status && getline(&line, &size, file) > 0) {
+	while (!status && lines_next(&lines)) {
 		struct vm *vm;
 
-		split(line, fields);
 		if (!header) {
-			status = find_columns(path, fields, &columns);
+			status = find_columns(path, lines.fields, &columns);
 			header = true;
 			continue;
 		}
 		vm = add_vm(vms, "", -1);
-		status = vm ? parse_vm(path, fields, &columns, vm) :
+		status = vm ? parse_vm(path, lines.fields, &columns, vm) :
 			      fail(STATUS_SYSTEM, "out of memory");
 		if (vm) {
 			vm->snapshot.time = vms->time;
 			vm->snapshot.uptime = vms->uptime;
 		}
 	}
-	if (!status && ferror(file))
-		status = cannot_read(path, "", "kvm.ko was unloaded");
-	else if (!status && !header)
+	status = lines_close(&lines, status);
+	if (!status && !header)
 		status = fail(STATUS_BAD_FILE, "%s is malformed: it has no header", path);
-	free(line);
-	fclose(file);
 	if (status)
 		free_vms(vms);
 	return status;

@@ -279,7 +279,7 @@ struct columns {
 	bool headless;
 };
 
-void split(char *line, const char *fields[MAX_COLUMNS + 1])
+static void split(char *line, const char *fields[MAX_COLUMNS + 1])
 {
 	size_t n = 0;
 
@@ -289,6 +289,34 @@ void split(char *line, const char *fields[MAX_COLUMNS + 1])
 	}
 	while (n <= MAX_COLUMNS)
 		fields[n++] = NULL;
+}
+
+enum status lines_open(struct lines *lines, const char *path, const char *missing,
+		       const char *vanished)
+{
+	*lines = (struct lines){ .path = path, .vanished = vanished, .file = fopen(path, "re") };
+	if (lines->file)
+		return STATUS_OK;
+	if (missing && errno == ENOENT)
+		return fail(STATUS_UNAVAILABLE, "%s: %s: %s", path, strerror(errno), missing);
+	return cannot_read(path, "", vanished);
+}
+
+bool lines_next(struct lines *lines)
+{
+	if (getline(&lines->line, &lines->size, lines->file) <= 0)
+		return false;
+	split(lines->line, lines->fields);
+	return true;
+}
+
+enum status lines_close(struct lines *lines, enum status status)
+{
+	if (!status && ferror(lines->file))
+		status = cannot_read(lines->path, "", lines->vanished);
+	free(lines->line);
+	fclose(lines->file);
+	return status;
 }
 
 bool find_field(const char *fields[], const char *name, size_t *column)
@@ -703,37 +731,31 @@ static enum status parse_line(const struct source *source, const char *path,
 static enum status read_table(const struct source *source, const char *path,
 			      struct snapshot *snapshot, struct identity *identity)
 {
-	FILE *file = fopen(path, "re");
-	const char *fields[MAX_COLUMNS + 1];
 	bool header = false, rows = true, whole = false;
-	enum status status = STATUS_OK;
+	enum status status;
 	struct columns columns = {};
-	char *line = NULL;
-	size_t size = 0;
+	struct lines lines;
 
 	memset(identity, 0, sizeof(*identity));
-	if (!file)
-		return cannot_read_table(path);
+	status = lines_open(&lines, path, NULL, "the VM is gone");
+	if (status)
+		return status;
 
-	while (!status && !(snapshot ? whole : header) && getline(&line, &size, file) > 0) {
-		split(line, fields);
+	while (!status && !(snapshot ? whole : header) && lines_next(&lines)) {
 		if (header) {
-			status = parse_line(source, path, fields, &columns, snapshot, &rows,
+			status = parse_line(source, path, lines.fields, &columns, snapshot, &rows,
 					    &whole);
 			continue;
 		}
-		header = fields[0] && !strcmp(fields[0], "reason");
-		status = header ? find_columns(path, fields, &columns) :
-				  parse_head(path, fields, identity);
+		header = lines.fields[0] && !strcmp(lines.fields[0], "reason");
+		status = header ? find_columns(path, lines.fields, &columns) :
+				  parse_head(path, lines.fields, identity);
 	}
-	if (!status && ferror(file))
-		status = cannot_read_table(path);
-	else if (!status && !header)
+	status = lines_close(&lines, status);
+	if (!status && !header)
 		status = fail(STATUS_BAD_FILE, "%s is malformed: it has no header", path);
 	else if (!status && snapshot && !whole)
 		status = fail(STATUS_BAD_FILE, "%s is malformed: it has no line 'dropped'", path);
-	free(line);
-	fclose(file);
 	if (snapshot)
 		snapshot_derive(snapshot);
 	return status;
@@ -788,39 +810,30 @@ enum status source_read_head(const char *path, struct identity *identity)
 /* A reason, a kind, and the fields of an exit in each line */
 static enum status read_slow(const struct source *source, struct snapshot *snapshot)
 {
-	const char *fields[MAX_COLUMNS + 1];
-	enum status status = STATUS_OK;
-	char *line = NULL, path[PATH_MAX];
-	size_t size = 0;
+	struct lines lines;
+	const char *const *fields = lines.fields;
+	char path[PATH_MAX];
+	enum status status;
 	bool away;
-	FILE *file;
 
-	status = make_path(path, "%s" SLOW, source->sysroot);
+	status = make_path(path, "%s" SLOW, source->sysroot) ?:
+		 lines_open(&lines, path,
+			    "debugfs is not mounted there, or the kernel does not log slow exits",
+			    "kvm.ko was unloaded");
 	if (status)
 		return status;
-	file = fopen(path, "re");
-	if (!file && errno == ENOENT)
-		return fail(STATUS_UNAVAILABLE,
-			    "%s: %s: debugfs is not mounted there, or the kernel does not log slow exits",
-			    path, strerror(errno));
-	if (!file)
-		return cannot_read(path, "", "kvm.ko was unloaded");
 
-	while (!status && getline(&line, &size, file) > 0) {
-		split(line, fields);
+	while (!status && lines_next(&lines)) {
 		if (!fields[0] || !fields[1] || !is_reason_name(fields[0]) ||
 		    !parse_kind(fields[1], &away))
 			status = fail(STATUS_BAD_FILE,
 				      "%s is malformed: '%.80s' is not followed by cycles or away",
 				      path, fields[0] ?: "");
 		else if (source_wants(source, fields[0]))
-			status = parse_worst(path, fields + 2, snapshot, fields[0], away, false);
+			status = parse_worst(path, lines.fields + 2, snapshot, fields[0], away,
+					     false);
 	}
-	if (!status && ferror(file))
-		status = cannot_read(path, "", "kvm.ko was unloaded");
-	free(line);
-	fclose(file);
-	return status;
+	return lines_close(&lines, status);
 }
 
 enum status source_read(const struct source *source, struct snapshot *snapshot)

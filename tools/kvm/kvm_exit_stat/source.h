@@ -3,6 +3,7 @@
 #define KVM_EXIT_STAT_SOURCE_H
 
 #include <limits.h>
+#include <stdio.h>
 
 #include "snapshot.h"
 
@@ -89,8 +90,28 @@ enum status source_read_head(const char *path, struct identity *identity);
 
 #define MAX_COLUMNS	64
 
-/* The fields of a line of a table, and NULL after the last */
-void split(char *line, const char *fields[MAX_COLUMNS + 1]);
+/* A file of debugfs, line by line: the fields of the line, and NULL after the last */
+struct lines {
+	const char *fields[MAX_COLUMNS + 1];
+	const char *path;
+	const char *vanished;
+	FILE *file;
+	char *line;
+	size_t size;
+};
+
+/*
+ * @missing says what it means that there is no such file, unless it is the same as
+ * @vanished: that it cannot be read any more.
+ */
+enum status lines_open(struct lines *lines, const char *path, const char *missing,
+		       const char *vanished);
+
+/* False after the last line */
+bool lines_next(struct lines *lines);
+
+/* Close the file.  Return @status, or that it could not be read. */
+enum status lines_close(struct lines *lines, enum status status);
 
 /* Which field of a header has that name.  False if none has. */
 bool find_field(const char *fields[], const char *name, size_t *column);

@@ -148,6 +148,14 @@ static enum status end_vms(struct vms *vms, DIR *dir, enum status status)
 	return status;
 }
 
+void begin_vms(struct vms *vms)
+{
+	*vms = (struct vms){
+		.time = read_clock(CLOCK_REALTIME),
+		.uptime = read_clock(CLOCK_BOOTTIME),
+	};
+}
+
 enum status read_vms(struct vms *vms, const struct source *source, const struct vms *before)
 {
 	char path[PATH_MAX];
@@ -155,10 +163,7 @@ enum status read_vms(struct vms *vms, const struct source *source, const struct 
 	enum status status;
 	DIR *dir;
 
-	*vms = (struct vms){
-		.time = read_clock(CLOCK_REALTIME),
-		.uptime = read_clock(CLOCK_BOOTTIME),
-	};
+	begin_vms(vms);
 	status = open_debugfs(source, path, &dir);
 	if (status)
 		return status;
@@ -176,10 +181,7 @@ enum status read_vcpus(struct vms *vms, const struct source *source, const struc
 	enum status status;
 	DIR *dir;
 
-	*vms = (struct vms){
-		.time = read_clock(CLOCK_REALTIME),
-		.uptime = read_clock(CLOCK_BOOTTIME),
-	};
+	begin_vms(vms);
 	status = make_path(path, "%s" DEBUGFS "/%s", source->sysroot, source->dir);
 	if (status)
 		return status;
@@ -202,24 +204,20 @@ enum status read_vcpus(struct vms *vms, const struct source *source, const struc
  */
 static enum status read_chain(const struct source *source, int vcpu, struct snapshot *snapshot)
 {
-	const char *fields[MAX_COLUMNS + 1];
-	char path[PATH_MAX], *line = NULL;
+	struct lines lines;
+	const char *const *fields = lines.fields;
+	char path[PATH_MAX];
 	enum status status;
-	size_t size = 0;
-	FILE *file;
 
 	status = make_path(path, "%s" DEBUGFS "/%s/vcpu%d/exit_stats", source->sysroot,
-			   source->dir, vcpu);
+			   source->dir, vcpu) ?:
+		 lines_open(&lines, path, NULL, "the VM is gone");
 	if (status)
 		return status;
-	file = fopen(path, "re");
-	if (!file)
-		return cannot_read(path, "", "the VM is gone");
 
-	while (!status && getline(&line, &size, file) > 0) {
+	while (!status && lines_next(&lines)) {
 		struct chain_exit *last;
 
-		split(line, fields);
 		if (!fields[0] || strcmp(fields[0], "chain"))
 			continue;
 		last = snapshot_add_chain_exit(snapshot);
@@ -239,11 +237,7 @@ static enum status read_chain(const struct source *source, int vcpu, struct snap
 		last->vcpu = vcpu;
 		snprintf(last->reason, sizeof(last->reason), "%s", fields[1]);
 	}
-	if (!status && ferror(file))
-		status = cannot_read(path, "", "the VM is gone");
-	free(line);
-	fclose(file);
-	return status;
+	return lines_close(&lines, status);
 }
 
 enum status read_chains(const struct source *source, struct snapshot *snapshot)

@@ -75,6 +75,9 @@ static inline uint64_t cost_of(const struct reason *reason)
 	return reason->kvm + reason->user;
 }
 
+/* None, of a reading that begins now */
+void begin_vms(struct vms *vms);
+
 /* One more, all 0 but for who it is.  NULL if memory is short. */
 struct vm *add_vm(struct vms *vms, const char *dir, int vcpu);
 
