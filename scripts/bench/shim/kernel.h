@@ -263,7 +263,7 @@ struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsign
 #define kzalloc(size, flags)		calloc(1, size)
 #define array3_size(a, b, c)		((a) * (b) * (c))
 #define size_add(a, b)			((a) + (b))
-#define kvzalloc(size, flags)		calloc(1, size)
+#define kvmalloc(size, flags)		malloc(size)
 #define kvfree(pointer)			free(pointer)
 
 #define pr_info(fmt, ...)		printk(pr_fmt(fmt), ##__VA_ARGS__)
