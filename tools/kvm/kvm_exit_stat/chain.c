@@ -59,12 +59,11 @@ static const struct column all_columns[] = {
 static const struct columns chain_columns = { all_columns, ARRAY_SIZE(all_columns), "chain" };
 
 /* The order of the lines is what they are for: they are not sorted. */
-static enum status print_chain(const struct snapshot *snapshot, const struct selection *selection,
-			       enum format format, const struct style *style, bool headless)
+static enum status print_chain(const struct snapshot *snapshot, const struct view *view)
 {
 	struct line *lines = calloc(2 * snapshot->nr_chain + 1, sizeof(*lines));
 	struct row *rows = calloc(2 * snapshot->nr_chain + 1, sizeof(*rows));
-	bool tree = format == FORMAT_HUMAN;
+	bool tree = view->format == FORMAT_HUMAN;
 	enum status status;
 	size_t nr = 0;
 
@@ -89,7 +88,7 @@ static enum status print_chain(const struct snapshot *snapshot, const struct sel
 	}
 	if (tree)
 		printf("%s, %s: last exits, the oldest first\n\n", snapshot->isa, snapshot->scope);
-	status = print_rows(rows, nr, selection, format, style, snapshot, headless);
+	status = print_rows(rows, nr, view, snapshot);
 out:
 	free(lines);
 	free(rows);

@@ -175,15 +175,14 @@ static size_t add_keys(struct row *rows, struct line *lines, const struct snapsh
 	return nr;
 }
 
-static enum status print_keys(const struct snapshot *snapshot, const struct selection *selection,
-			      enum format format, const struct style *style, bool headless)
+static enum status print_keys(const struct snapshot *snapshot, const struct view *view)
 {
 	size_t most = snapshot->nr_keys + snapshot->nr_reasons + 1, nr = 0, nr_parents = 0;
 	struct line *lines = calloc(most, sizeof(*lines));
 	struct line *parents = calloc(snapshot->nr_reasons + 1, sizeof(*parents));
 	struct row *rows = calloc(most, sizeof(*rows));
 	struct row *reasons = calloc(snapshot->nr_reasons + 1, sizeof(*reasons));
-	bool tree = format == FORMAT_HUMAN;
+	bool tree = view->format == FORMAT_HUMAN;
 	enum status status;
 
 	if (!lines || !parents || !rows || !reasons) {
@@ -197,18 +196,18 @@ static enum status print_keys(const struct snapshot *snapshot, const struct sele
 		reasons[nr_parents] = (struct row){ snapshot, &parents[nr_parents].reason };
 		nr_parents++;
 	}
-	sort_rows(selection, reasons, nr_parents);
+	sort_rows(&view->selection, reasons, nr_parents);
 	for (size_t i = 0; i < nr_parents; i++) {
 		size_t reason = (size_t)(line_of(reasons[i].reason)->of - snapshot->reasons);
 
 		if (tree)
 			rows[nr++] = reasons[i];
-		nr += add_keys(&rows[nr], &lines[nr], snapshot, reason, selection, tree);
+		nr += add_keys(&rows[nr], &lines[nr], snapshot, reason, &view->selection, tree);
 	}
 	if (tree)
 		printf("%s, %s: keys of %zu exit reason%s\n\n", snapshot->isa, snapshot->scope,
 		       nr_parents, nr_parents == 1 ? "" : "s");
-	status = print_rows(rows, nr, selection, format, style, snapshot, headless);
+	status = print_rows(rows, nr, view, snapshot);
 out:
 	free(lines);
 	free(parents);

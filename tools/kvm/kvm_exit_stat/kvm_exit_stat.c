@@ -677,33 +677,31 @@ static enum status make_vm_selection(struct selection *selection, const struct o
 	return status;
 }
 
-/* What all tables of a run have in common */
-struct view {
+/* A table, or a histogram, of a snapshot */
+struct snapshot_run {
 	const struct options *options;
-	struct selection selection;
-	struct style style;
+	struct view view;
 };
 
-static enum status print(struct view *view, const struct snapshot *snapshot)
+static enum status print(struct snapshot_run *run, const struct snapshot *snapshot)
 {
-	const struct options *options = view->options;
+	const struct options *options = run->options;
 	const struct list *list = list_of(options->mode);
-	bool fresh, headless;
+	struct view *view = &run->view;
+	bool fresh;
 	enum status status = log_begin(&fresh);
 
 	if (status)
 		return status;
-	headless = is_log(options) && !fresh;
+	view->headless = is_log(options) && !fresh;
 	if (!fresh && options->format == FORMAT_HUMAN)
 		putchar('\n');
 	if (options->mode == HIST)
 		print_hist(snapshot, options->reason, &view->style);
 	else if (list)
-		status = list->print(snapshot, &view->selection, options->format, &view->style,
-				     headless);
+		status = list->print(snapshot, view);
 	else
-		status = print_snapshot(snapshot, &view->selection, options->format, &view->style,
-					headless);
+		status = print_snapshot(snapshot, view);
 	if (!status && options->explain)
 		print_advice(snapshot, &view->style);
 	return status ?: log_flush();
@@ -742,28 +740,29 @@ static enum status tell_what_is_off(const struct options *options)
 	return STATUS_OK;
 }
 
-static enum status print_interval(struct sampler *sampler, void *view)
+static enum status print_interval(struct sampler *sampler, void *run)
 {
 	struct snapshot interval;
 	enum status status = sampler_next(sampler, &interval);
 
 	if (status)
 		return status;
-	status = print(view, &interval);
+	status = print(run, &interval);
 	snapshot_free(&interval);
 	return status;
 }
 
 static enum status show(struct options *options)
 {
-	struct view view = { .options = options };
+	struct snapshot_run run = { .options = options, .view.format = options->format };
+	struct view *view = &run.view;
 	enum status status = STATUS_OK;
 	static char name[REASON_NAME_LEN];
 	struct selection vm_selection;
 	struct sampler sampler;
 
 	if (options->mode != HIST)
-		status = make_selection(&view.selection, options);
+		status = make_selection(&view->selection, options);
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
 		if (lists[i].mode == options->mode)
 			options->source.extras = lists[i].extras;
@@ -786,9 +785,9 @@ static enum status show(struct options *options)
 		snprintf(options->source.only, sizeof(options->source.only), "%s", name);
 	}
 	if (options->mode != HIST)
-		options->source.codes = selects(&view.selection, "CODE");
+		options->source.codes = selects(&view->selection, "CODE");
 	if (options->mode & (WORST | SLOW))
-		options->source.names = selects(&view.selection, "NAME");
+		options->source.names = selects(&view->selection, "NAME");
 	if (!status)
 		status = tell_what_is_off(options);
 	if (status)
@@ -799,35 +798,34 @@ static enum status show(struct options *options)
 		status = log_open(options->log);
 	/* Before an interval, which may be long */
 	if (!status)
-		status = make_style(&view.style, options->format == FORMAT_HUMAN, options->time,
+		status = make_style(&view->style, options->format == FORMAT_HUMAN, options->time,
 				    &sampler.last, options->source.sysfs);
 	if (!status && options->mode == TOP)
-		status = run_top(&sampler, &view.selection, &vm_selection, options->vms,
-				 &view.style);
+		status = run_top(&sampler, &view->selection, &vm_selection, options->vms,
+				 &view->style);
 	else if (!status && options->period)
-		status = sampler_repeat(&sampler, options->intervals, print_interval, &view);
+		status = sampler_repeat(&sampler, options->intervals, print_interval, &run);
 	else if (!status)
-		status = print(&view, &sampler.last);
+		status = print(&run, &sampler.last);
 	sampler_stop(&sampler);
 	return status;
 }
 
 /* A table of VMs or vCPUs, and the last reading of them */
-struct vms_view {
+struct vms_run {
 	const struct options *options;
 	enum vm_list list;
-	struct selection selection;
-	struct style style;
+	struct view view;
 	struct vms last;
 	/* Of the system: what JSON says of the table */
 	struct snapshot about;
 };
 
 /* Read what the table is about: what is, or with @interval what was since the last time. */
-static enum status read_about(struct vms_view *view, bool interval)
+static enum status read_about(struct vms_run *run, bool interval)
 {
-	struct snapshot *about = &view->about, last = *about;
-	enum status status = source_begin(&view->options->source, about);
+	struct snapshot *about = &run->about, last = *about;
+	enum status status = source_begin(&run->options->source, about);
 
 	about->interval = interval;
 	about->from = last.time;
@@ -835,88 +833,91 @@ static enum status read_about(struct vms_view *view, bool interval)
 	return status;
 }
 
-static enum status read_list(struct vms *vms, const struct vms_view *view,
+static enum status read_list(struct vms *vms, const struct vms_run *run,
 			     const struct vms *before)
 {
-	switch (view->list) {
+	switch (run->list) {
 	case LIST_VCPUS:
-		return read_vcpus(vms, &view->options->source, before);
+		return read_vcpus(vms, &run->options->source, before);
 	case LIST_GONE:
-		return read_gone_vms(vms, &view->options->source);
+		return read_gone_vms(vms, &run->options->source);
 	default:
-		return read_vms(vms, &view->options->source, before);
+		return read_vms(vms, &run->options->source, before);
 	}
 }
 
-static enum status print_vms(struct vms_view *view, const struct vms *vms)
+static enum status print_vms(struct vms_run *run, const struct vms *vms)
 {
+	struct view *view = &run->view;
 	struct row *rows = sort_vms(&view->selection, vms);
 	enum status status;
 	bool fresh;
 
 	if (!rows)
 		return fail(STATUS_SYSTEM, "out of memory");
-	view->about.dropped = 0;
+	run->about.dropped = 0;
 	for (size_t i = 0; i < vms->nr; i++)
-		view->about.dropped += vms->vms[i].snapshot.dropped;
+		run->about.dropped += vms->vms[i].snapshot.dropped;
 	status = log_begin(&fresh);
-	if (!status && view->options->format == FORMAT_HUMAN) {
+	view->headless = is_log(run->options) && !fresh;
+	if (!status && view->format == FORMAT_HUMAN) {
 		char title[128];
 
-		format_vms_title(title, sizeof(title), view->list, vms);
+		format_vms_title(title, sizeof(title), run->list, vms);
 		printf("%s%s\n\n", fresh ? "" : "\n", title);
 	}
 	if (!status)
-		status = print_rows(rows, vms->nr, &view->selection, view->options->format,
-				    &view->style, &view->about,
-				    is_log(view->options) && !fresh);
+		status = print_rows(rows, vms->nr, view, &run->about);
 	free(rows);
 	return status ?: log_flush();
 }
 
 static enum status print_vms_interval(struct sampler *sampler, void *data)
 {
-	struct vms_view *view = data;
+	struct vms_run *run = data;
 	struct vms vms, interval;
 	enum status status;
 
 	sampler_advance(sampler);
-	status = read_about(view, true) ?: read_list(&vms, view, &view->last);
+	status = read_about(run, true) ?: read_list(&vms, run, &run->last);
 	if (status)
 		return status;
-	status = subtract_vms(&interval, &view->last, &vms);
-	free_vms(&view->last);
-	view->last = vms;
+	status = subtract_vms(&interval, &run->last, &vms);
+	free_vms(&run->last);
+	run->last = vms;
 	if (status)
 		return status;
-	status = print_vms(view, &interval);
+	status = print_vms(run, &interval);
 	free_vms(&interval);
 	return status;
 }
 
 static enum status show_vms(struct options *options, enum vm_list list)
 {
-	struct vms_view view = {
+	struct vms_run run = {
 		.options = options,
 		.list = list,
-		.style = { .human = options->format == FORMAT_HUMAN },
+		.view = {
+			.style = { .human = options->format == FORMAT_HUMAN },
+			.format = options->format,
+		},
 	};
 	struct sampler sampler = { .source = &options->source, .period = options->period };
 	enum status status;
 
-	status = make_vm_selection(&view.selection, options, list);
+	status = make_vm_selection(&run.view.selection, options, list);
 	if (!status)
 		status = source_open(&options->source);
 	sampler.next = now() + options->period;
 	if (!status)
-		status = read_about(&view, false) ?: read_list(&view.last, &view, NULL);
+		status = read_about(&run, false) ?: read_list(&run.last, &run, NULL);
 	if (!status && options->log)
 		status = log_open(options->log);
 	if (!status && options->period)
-		status = sampler_repeat(&sampler, options->intervals, print_vms_interval, &view);
+		status = sampler_repeat(&sampler, options->intervals, print_vms_interval, &run);
 	else if (!status)
-		status = print_vms(&view, &view.last);
-	free_vms(&view.last);
+		status = print_vms(&run, &run.last);
+	free_vms(&run.last);
 	return status;
 }
 

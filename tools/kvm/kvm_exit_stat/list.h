@@ -11,8 +11,7 @@ struct list {
 	const char *shown;
 	const char *shown_raw;
 	const char *sort;
-	enum status (*print)(const struct snapshot *snapshot, const struct selection *selection,
-			     enum format format, const struct style *style, bool headless);
+	enum status (*print)(const struct snapshot *snapshot, const struct view *view);
 };
 
 /* Why KVM_RUN returned to user space, a line each */

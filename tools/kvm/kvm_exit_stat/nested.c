@@ -109,8 +109,7 @@ static void print_title(const struct snapshot *snapshot)
 		printf(": there are no exits of L2\n\n");
 }
 
-static enum status print_nested(const struct snapshot *snapshot, const struct selection *selection,
-				enum format format, const struct style *style, bool headless)
+static enum status print_nested(const struct snapshot *snapshot, const struct view *view)
 {
 	struct line *lines = calloc(snapshot->nr_nested + 1, sizeof(*lines));
 	struct row *rows = calloc(snapshot->nr_nested + 1, sizeof(*rows));
@@ -130,10 +129,10 @@ static enum status print_nested(const struct snapshot *snapshot, const struct se
 		rows[nr] = (struct row){ snapshot, &lines[nr].reason };
 		nr++;
 	}
-	sort_rows(selection, rows, nr);
-	if (format == FORMAT_HUMAN)
+	sort_rows(&view->selection, rows, nr);
+	if (view->format == FORMAT_HUMAN)
 		print_title(snapshot);
-	status = print_rows(rows, nr, selection, format, style, snapshot, headless);
+	status = print_rows(rows, nr, view, snapshot);
 out:
 	free(lines);
 	free(rows);

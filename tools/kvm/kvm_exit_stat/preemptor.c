@@ -46,9 +46,7 @@ static const struct columns preemptor_columns = {
 	all_columns, ARRAY_SIZE(all_columns), "preempted_by"
 };
 
-static enum status print_preemptors(const struct snapshot *snapshot,
-				    const struct selection *selection, enum format format,
-				    const struct style *style, bool headless)
+static enum status print_preemptors(const struct snapshot *snapshot, const struct view *view)
 {
 	struct line *lines = calloc(snapshot->nr_preemptors + 1, sizeof(*lines));
 	struct row *rows = calloc(snapshot->nr_preemptors + 1, sizeof(*rows));
@@ -66,14 +64,13 @@ static enum status print_preemptors(const struct snapshot *snapshot,
 			 lines[i].preemptor->command);
 		rows[i] = (struct row){ snapshot, &lines[i].reason };
 	}
-	sort_rows(selection, rows, snapshot->nr_preemptors);
-	if (format == FORMAT_HUMAN) {
-		format_value(text, KIND_CYCLES, &time, style);
+	sort_rows(&view->selection, rows, snapshot->nr_preemptors);
+	if (view->format == FORMAT_HUMAN) {
+		format_value(text, KIND_CYCLES, &time, &view->style);
 		printf("%s, %s: preempted for %s %s\n\n", snapshot->isa, snapshot->scope, text,
-		       style->time ? "us" : "cycles");
+		       view->style.time ? "us" : "cycles");
 	}
-	status = print_rows(rows, snapshot->nr_preemptors, selection, format, style,
-			    snapshot, headless);
+	status = print_rows(rows, snapshot->nr_preemptors, view, snapshot);
 out:
 	free(lines);
 	free(rows);

@@ -193,14 +193,14 @@ void json_add_value(struct json_object *to, const char *name, enum kind kind,
 	}
 }
 
-static enum status print_rows_json(const struct row *rows, size_t nr,
-				   const struct selection *selection, const struct style *style,
+static enum status print_rows_json(const struct row *rows, size_t nr, const struct view *view,
 				   const struct snapshot *about)
 {
+	const struct selection *selection = &view->selection;
 	struct json_object *object = json_object_new_object(), *lines;
 
 	json_add(object, "schema", json_object_new_int(SCHEMA_VERSION));
-	json_add_about(object, about, style);
+	json_add_about(object, about, &view->style);
 	lines = json_add(object, selection->of->lines, json_object_new_array());
 	for (size_t i = 0; i < nr; i++) {
 		struct json_object *line = json_object_new_object();
@@ -210,24 +210,24 @@ static enum status print_rows_json(const struct row *rows, size_t nr,
 			struct value value = column->get(column, rows[i].snapshot,
 							 rows[i].reason);
 
-			json_add_value(line, column->name, column->kind, &value, style);
+			json_add_value(line, column->name, column->kind, &value, &view->style);
 		}
 		json_append(lines, line);
 	}
 	return json_print(stdout, object);
 }
 
-enum status print_rows(const struct row *rows, size_t nr, const struct selection *selection,
-		       enum format format, const struct style *style,
-		       const struct snapshot *about, bool headless)
+enum status print_rows(const struct row *rows, size_t nr, const struct view *view,
+		       const struct snapshot *about)
 {
+	const struct selection *selection = &view->selection;
 	struct table table;
 
-	if (format == FORMAT_JSON)
-		return print_rows_json(rows, nr, selection, style, about);
+	if (view->format == FORMAT_JSON)
+		return print_rows_json(rows, nr, view, about);
 
-	table_begin(&table, format);
-	table.headless = headless;
+	table_begin(&table, view->format);
+	table.headless = view->headless;
 	for (size_t i = 0; i < selection->nr; i++)
 		table_column(&table, selection->columns[i]->name, selection->columns[i]->kind,
 			     selection->columns[i]->tree);
@@ -239,7 +239,7 @@ enum status print_rows(const struct row *rows, size_t nr, const struct selection
 							 rows[i].reason);
 			char text[VALUE_LEN];
 
-			format_value(text, column->kind, &value, style);
+			format_value(text, column->kind, &value, &view->style);
 			/* Those of people and programs can be longer. */
 			table_cell(&table, j, column->kind == KIND_TEXT && value.known ?
 				   value.text : text);
@@ -248,25 +248,24 @@ enum status print_rows(const struct row *rows, size_t nr, const struct selection
 	return table_print(&table);
 }
 
-enum status print_snapshot(const struct snapshot *snapshot, const struct selection *selection,
-			   enum format format, const struct style *style, bool headless)
+enum status print_snapshot(const struct snapshot *snapshot, const struct view *view)
 {
 	struct row *rows;
 	enum status status;
 	size_t nr;
 
-	rows = sort_reasons(selection, snapshot, &nr);
+	rows = sort_reasons(&view->selection, snapshot, &nr);
 	if (!rows)
 		return fail(STATUS_SYSTEM, "out of memory");
 
-	if (format == FORMAT_HUMAN) {
+	if (view->format == FORMAT_HUMAN) {
 		char title[512];
 
-		format_title(title, sizeof(title), snapshot, style);
+		format_title(title, sizeof(title), snapshot, &view->style);
 		printf("%s\n\n", title);
 	}
 
-	status = print_rows(rows, nr, selection, format, style, snapshot, headless);
+	status = print_rows(rows, nr, view, snapshot);
 	free(rows);
 	return status;
 }

@@ -45,16 +45,23 @@ void json_add_about(struct json_object *to, const struct snapshot *snapshot,
 void json_add_value(struct json_object *to, const char *name, enum kind kind,
 		    const struct value *value, const struct style *style);
 
+/* How tables of lines are printed */
+struct view {
+	struct selection selection;
+	struct style style;
+	enum format format;
+	/* Without the names of the columns */
+	bool headless;
+};
+
 /*
- * Lines as they are selected, sorted already.  JSON says that they are of @about, if only
- * of the time, and so on.  Without the names of the columns if @headless.
+ * Lines that are sorted already.  JSON says that they are of @about, if only of the time,
+ * and so on.
  */
-enum status print_rows(const struct row *rows, size_t nr, const struct selection *selection,
-		       enum format format, const struct style *style,
-		       const struct snapshot *about, bool headless);
+enum status print_rows(const struct row *rows, size_t nr, const struct view *view,
+		       const struct snapshot *about);
 
 /* The exit reasons of a snapshot, with a title if they are for people */
-enum status print_snapshot(const struct snapshot *snapshot, const struct selection *selection,
-			   enum format format, const struct style *style, bool headless);
+enum status print_snapshot(const struct snapshot *snapshot, const struct view *view);
 
 #endif /* KVM_EXIT_STAT_TABLE_H */

@@ -244,9 +244,7 @@ static void print_title(const struct users *users, const struct snapshot *snapsh
 	       style->time ? "us" : "cycles");
 }
 
-static enum status print_users(const struct snapshot *snapshot,
-			       const struct selection *selection, enum format format,
-			       const struct style *style, bool headless)
+static enum status print_users(const struct snapshot *snapshot, const struct view *view)
 {
 	struct users users = {};
 	enum status status = STATUS_OK;
@@ -259,10 +257,10 @@ static enum status print_users(const struct snapshot *snapshot,
 	} else {
 		for (size_t i = 0; i < users.nr; i++)
 			rows[i] = (struct row){ &users.snapshot, &users.users[i].reason };
-		sort_rows(selection, rows, users.nr);
-		if (format == FORMAT_HUMAN)
-			print_title(&users, snapshot, style);
-		status = print_rows(rows, users.nr, selection, format, style, snapshot, headless);
+		sort_rows(&view->selection, rows, users.nr);
+		if (view->format == FORMAT_HUMAN)
+			print_title(&users, snapshot, &view->style);
+		status = print_rows(rows, users.nr, view, snapshot);
 	}
 	free(rows);
 	free_users(&users);

@@ -162,8 +162,7 @@ static void set_line(struct line *line, const struct worst *worst,
 }
 
 /* @title is for people, with the number of lines in front. */
-static enum status print_exits(const struct snapshot *snapshot, const struct selection *selection,
-			       enum format format, const struct style *style, bool headless,
+static enum status print_exits(const struct snapshot *snapshot, const struct view *view,
 			       const char *title)
 {
 	struct line *lines = calloc(snapshot->nr_worst + 1, sizeof(*lines));
@@ -178,28 +177,25 @@ static enum status print_exits(const struct snapshot *snapshot, const struct sel
 		set_line(&lines[i], &snapshot->worst[i], snapshot);
 		rows[i] = (struct row){ snapshot, &lines[i].reason };
 	}
-	sort_rows(selection, rows, snapshot->nr_worst);
-	if (format == FORMAT_HUMAN)
+	sort_rows(&view->selection, rows, snapshot->nr_worst);
+	if (view->format == FORMAT_HUMAN)
 		printf("%s, %s: %zu %s\n\n", snapshot->isa, snapshot->scope, snapshot->nr_worst,
 		       title);
-	status = print_rows(rows, snapshot->nr_worst, selection, format, style, snapshot,
-			    headless);
+	status = print_rows(rows, snapshot->nr_worst, view, snapshot);
 out:
 	free(lines);
 	free(rows);
 	return status;
 }
 
-static enum status print_worst(const struct snapshot *snapshot, const struct selection *selection,
-			       enum format format, const struct style *style, bool headless)
+static enum status print_worst(const struct snapshot *snapshot, const struct view *view)
 {
-	return print_exits(snapshot, selection, format, style, headless, "worst times of exits");
+	return print_exits(snapshot, view, "worst times of exits");
 }
 
-static enum status print_slow(const struct snapshot *snapshot, const struct selection *selection,
-			      enum format format, const struct style *style, bool headless)
+static enum status print_slow(const struct snapshot *snapshot, const struct view *view)
 {
-	return print_exits(snapshot, selection, format, style, headless, "slow exits");
+	return print_exits(snapshot, view, "slow exits");
 }
 
 #define WHERE	"VM,NAME,VCPU,CPU,RIP,KEY_NAME,KVM%,USER%,BLOCKED%,PREEMPTED%"
