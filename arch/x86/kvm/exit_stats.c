@@ -121,6 +121,7 @@ static struct kvm_exit_preemptor gone_preemptors[KVM_EXIT_STATS_TOP];
 /* A row that is being read, which is too large for the stack */
 static struct kvm_exit_row row_copy;
 static u64 gone_dropped;
+static u64 gone_clock_warps;
 
 /* Exits until the next summary is due, less 1. */
 static atomic64_t countdown ____cacheline_aligned_in_smp;
@@ -367,10 +368,11 @@ static unsigned long kvm_exit_stats_find_row(u32 code)
 }
 
 /* A time as it counts: less than 0 cycles are 0, and a clock warp. */
-static u64 kvm_exit_stat_time(struct kvm_exit_stat *stat, u64 cycles, unsigned long *bucket)
+static u64 kvm_exit_stats_time(struct kvm_vcpu_exit_stats *stats, u64 cycles,
+			       unsigned long *bucket)
 {
 	if ((s64)cycles < 0) {
-		stat->clock_warps++;
+		stats->clock_warps++;
 		cycles = 0;
 	}
 
@@ -423,6 +425,7 @@ static void kvm_exit_stats_enter_era(struct kvm_vcpu_exit_stats *stats, u64 era)
 		memset(stats->preemptors, 0, sizeof(stats->preemptors));
 		kvm_exit_chain_init(&stats->chain);
 		stats->dropped = 0;
+		stats->clock_warps = 0;
 	}
 
 	WRITE_ONCE(stats->era, era);
@@ -445,13 +448,14 @@ static void kvm_exit_stats_close(struct kvm_vcpu *vcpu)
 		for (part = 0; part < EXIT_STATS_NR_PARTS; part++)
 			last->parts[part] += stats->parts.cycles[part];
 		last->polled += stats->parts.polled;
-		last->user_exits += stats->parts.user;
+		if (last->user)
+			last->user->exits += stats->parts.user;
 		/* A vCPU that has nothing to do is not slow. */
 		if (away - min(away, stats->parts.cycles[EXIT_STATS_BLOCKED]) >= slow_cycles)
 			kvm_exit_slow_add(vcpu, last, true, away);
 	}
 	if (last) {
-		away = kvm_exit_stat_time(last, away, &bucket);
+		away = kvm_exit_stats_time(stats, away, &bucket);
 		kvm_exit_times_add_any(vcpu, last, &last->away, away, bucket);
 	}
 
@@ -553,7 +557,7 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 	kvm_exit_stats_close(vcpu);
 
 	if (stat) {
-		cycles = kvm_exit_stat_time(stat, tsc - stats->exit_tsc, &bucket);
+		cycles = kvm_exit_stats_time(stats, tsc - stats->exit_tsc, &bucket);
 		if (kvm_exit_stats_wants_key())
 			kvm_exit_stats_add_any_key(stats, stat->keys, cycles);
 		if (cycles >= slow_cycles)
@@ -883,6 +887,7 @@ static void kvm_exit_user_merge(struct kvm_exit_user *dst, const struct kvm_exit
 {
 	unsigned int slot, to;
 
+	dst->exits += src->exits;
 	for (slot = 0; slot <= EXIT_STATS_USER_REASONS; slot++) {
 		if (!src->slots[slot].count)
 			continue;
@@ -909,8 +914,6 @@ void kvm_exit_stat_merge(struct kvm_exit_stat *dst, const struct kvm_exit_stat *
 	for (part = 0; part < EXIT_STATS_NR_PARTS; part++)
 		dst->parts[part] = add_saturating(dst->parts[part], src->parts[part]);
 	dst->polled = add_saturating(dst->polled, src->polled);
-	dst->user_exits += src->user_exits;
-	dst->clock_warps += src->clock_warps;
 	if (dst->keys && src->keys)
 		kvm_exit_keys_merge(dst->keys, src->keys);
 	if (dst->user && src->user)
@@ -972,7 +975,7 @@ void kvm_exit_stat_numbers(const struct kvm_exit_stat *stat,
 		{ "away_blocked",	stat->parts[EXIT_STATS_BLOCKED] },
 		{ "away_polled",	stat->polled },
 		{ "away_preempted",	stat->parts[EXIT_STATS_PREEMPTED] },
-		{ "user_exits",		stat->user_exits },
+		{ "user_exits",		stat->user ? stat->user->exits : 0 },
 		{ "guest_cycles",	stat->guest },
 	};
 
@@ -1177,8 +1180,8 @@ static void kvm_exit_stats_add_table(const struct kvm_vcpu_exit_stats *stats,
 	struct kvm_exit_chain chain;
 	bool current_generation;
 	enum kvm_exit_stats_level level;
+	u64 dropped, clock_warps;
 	unsigned int row, seq;
-	u64 dropped;
 
 	for (level = 0; level < EXIT_STATS_NR_LEVELS; level++) {
 		for (row = 0; row < kvm_exit_stats_isa.nr_rows; row++)
@@ -1192,6 +1195,7 @@ static void kvm_exit_stats_add_table(const struct kvm_vcpu_exit_stats *stats,
 		seq = read_seqcount_begin(&stats->seq);
 		current_generation = kvm_exit_stats_are_current(stats);
 		dropped = stats->dropped;
+		clock_warps = stats->clock_warps;
 		chain = stats->chain;
 		memcpy(preemptors, stats->preemptors, sizeof(preemptors));
 	} while (read_seqcount_retry(&stats->seq, seq));
@@ -1201,6 +1205,7 @@ static void kvm_exit_stats_add_table(const struct kvm_vcpu_exit_stats *stats,
 
 	table->chain = chain;
 	table->dropped += dropped;
+	table->clock_warps += clock_warps;
 	kvm_exit_top_merge(table->preemptors, preemptors, sizeof(*preemptors));
 }
 
@@ -1247,6 +1252,7 @@ struct kvm_exit_stats_table *kvm_exit_stats_read_table(struct kvm *kvm,
 		}
 		memcpy(table->preemptors, gone_preemptors, sizeof(gone_preemptors));
 		table->dropped = gone_dropped;
+		table->clock_warps = gone_clock_warps;
 	}
 	list_for_each_entry(v, &vcpus, arch.exit_stats.list) {
 		if ((kvm && v->kvm != kvm) || (vcpu && v != vcpu))
@@ -1382,6 +1388,7 @@ void kvm_exit_stats_vcpu_destroy(struct kvm_vcpu *vcpu)
 	is_current = kvm_exit_stats_are_current(stats);
 	if (is_current) {
 		gone_dropped += stats->dropped;
+		gone_clock_warps += stats->clock_warps;
 		kvm_exit_top_merge(gone_preemptors, stats->preemptors, sizeof(*gone_preemptors));
 	}
 	for (level = 0; level < EXIT_STATS_NR_LEVELS; level++) {
@@ -1511,6 +1518,7 @@ void kvm_exit_stats_reset(void)
 	}
 	memset(gone_preemptors, 0, sizeof(gone_preemptors));
 	gone_dropped = 0;
+	gone_clock_warps = 0;
 	kvm_exit_stats_restart_interval();
 	mutex_unlock(&kvm_exit_stats_lock);
 

@@ -101,6 +101,8 @@ struct kvm_exit_times {
 
 /* What KVM_RUN returned with after the exits of a reason */
 struct kvm_exit_user {
+	/* After how many of them it returned, once or more often, before the next entry */
+	u64 exits;
 	/* Plus 1: those that came first, 0 if fewer did */
 	u8 reasons[EXIT_STATS_USER_REASONS];
 	/* How often, and the time in user space that followed; last, of all others */
@@ -125,8 +127,6 @@ struct kvm_exit_stat {
 	/* What of away.sum went elsewhere; polling is a part of being blocked */
 	u64 parts[EXIT_STATS_NR_PARTS];
 	u64 polled;
-	u64 user_exits;
-	u64 clock_warps;
 };
 
 /* A hardware exit reason, in the shape of {SVM,VMX}_EXIT_REASONS. */
@@ -335,6 +335,7 @@ struct kvm_exit_stats_table {
 	struct kvm_exit_user total_user;
 	struct kvm_exit_preemptor preemptors[KVM_EXIT_STATS_TOP];
 	u64 dropped;
+	u64 clock_warps;
 	/* By reason: all, and, NULL if nobody nests, those of L2, and of these reflected ones */
 	struct kvm_exit_row *rows;
 	struct kvm_exit_row *nested;

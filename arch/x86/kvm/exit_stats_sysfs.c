@@ -126,7 +126,7 @@ static struct kobj_attribute _name##_attr = __ATTR_RO_MODE(_name, 0400)
 EXIT_STATS_TOTAL_ATTR(total_exits, kvm_exit_times_count(&table->total.cycles));
 EXIT_STATS_TOTAL_ATTR(total_cycles, table->total.cycles.sum);
 EXIT_STATS_TOTAL_ATTR(guest_cycles, table->total.guest);
-EXIT_STATS_TOTAL_ATTR(clock_warps, table->total.clock_warps);
+EXIT_STATS_TOTAL_ATTR(clock_warps, table->clock_warps);
 EXIT_STATS_TOTAL_ATTR(dropped, table->dropped);
 
 static struct attribute *root_attrs[] = {
