@@ -64,10 +64,14 @@ if [ "$scenario" = shell ]; then
 else
 	read_needs
 fi
-# Checkers of everything take time and memory.
+# Instructions a second, by Bochs' clock
+ips=40000000
+# Checkers of everything take time and memory.  Without a faster CPU, the timer ticks of a
+# Linux guest and of L1 would take all of it.
 case ${L1-} in
 sanitize | kcsan)
 	memory=2048
+	ips=400000000
 	limit=$((limit < 2400 ? 2400 : limit))
 	;;
 esac
@@ -154,7 +158,8 @@ boot_bochs()
 	write_option_rom
 	write_iso
 	sed -e "s|@OUT@|$out|g" -e "s|@CPUS@|$cpus|" -e "s|@MEMORY@|$memory|" \
-		-e "s|@MODEL@|$model|" -e "s|@COM1@|$com1|" "$top/scripts/lab/bochsrc.in" >"$out/bochsrc"
+		-e "s|@MODEL@|$model|" -e "s|@IPS@|$ips|" \
+		-e "s|@COM1@|$com1|" "$top/scripts/lab/bochsrc.in" >"$out/bochsrc"
 	echo c >"$out/continue"
 	local bochs="timeout -k 5 $limit bochs-bin -q -f $out/bochsrc -rc $out/continue"
 	socat -u SYSTEM:"echo \$\$ >$out/pid; exec $bochs",pty,setsid,ctty,stderr \

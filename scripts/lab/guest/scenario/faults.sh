@@ -95,6 +95,7 @@ faults()
 }
 
 load_kvm /lib/modules exit_stats_interval=0
+echo 1 >"$STATS/keys"
 for pages in "" -p; do
 	# shellcheck disable=SC2086  # none is no word
 	faults "vCPU $pages" $pages vcpu
