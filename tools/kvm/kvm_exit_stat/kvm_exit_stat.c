@@ -678,16 +678,16 @@ static enum status make_vm_selection(struct selection *selection, const struct o
 }
 
 /* A table, or a histogram, of a snapshot */
-struct snapshot_run {
+struct shown_snapshot {
 	const struct options *options;
 	struct view view;
 };
 
-static enum status print(struct snapshot_run *run, const struct snapshot *snapshot)
+static enum status print(struct shown_snapshot *shown, const struct snapshot *snapshot)
 {
-	const struct options *options = run->options;
+	const struct options *options = shown->options;
 	const struct list *list = list_of(options->mode);
-	struct view *view = &run->view;
+	struct view *view = &shown->view;
 	bool fresh;
 	enum status status = log_begin(&fresh);
 
@@ -740,22 +740,22 @@ static enum status tell_what_is_off(const struct options *options)
 	return STATUS_OK;
 }
 
-static enum status print_interval(struct sampler *sampler, void *run)
+static enum status print_interval(struct sampler *sampler, void *shown)
 {
 	struct snapshot interval;
 	enum status status = sampler_next(sampler, &interval);
 
 	if (status)
 		return status;
-	status = print(run, &interval);
+	status = print(shown, &interval);
 	snapshot_free(&interval);
 	return status;
 }
 
 static enum status show(struct options *options)
 {
-	struct snapshot_run run = { .options = options, .view.format = options->format };
-	struct view *view = &run.view;
+	struct shown_snapshot shown = { .options = options, .view.format = options->format };
+	struct view *view = &shown.view;
 	enum status status = STATUS_OK;
 	static char name[REASON_NAME_LEN];
 	struct selection vm_selection;
@@ -804,15 +804,15 @@ static enum status show(struct options *options)
 		status = run_top(&sampler, &view->selection, &vm_selection, options->vms,
 				 &view->style);
 	else if (!status && options->period)
-		status = sampler_repeat(&sampler, options->intervals, print_interval, &run);
+		status = sampler_repeat(&sampler, options->intervals, print_interval, &shown);
 	else if (!status)
-		status = print(&run, &sampler.last);
+		status = print(&shown, &sampler.last);
 	sampler_stop(&sampler);
 	return status;
 }
 
 /* A table of VMs or vCPUs, and the last reading of them */
-struct vms_run {
+struct shown_vms {
 	const struct options *options;
 	enum vm_list list;
 	struct view view;
@@ -822,10 +822,10 @@ struct vms_run {
 };
 
 /* Read what the table is about: what is, or with @interval what was since the last time. */
-static enum status read_about(struct vms_run *run, bool interval)
+static enum status read_about(struct shown_vms *shown, bool interval)
 {
-	struct snapshot *about = &run->about, last = *about;
-	enum status status = source_begin(&run->options->source, about);
+	struct snapshot *about = &shown->about, last = *about;
+	enum status status = source_begin(&shown->options->source, about);
 
 	about->interval = interval;
 	about->from = last.time;
@@ -833,68 +833,68 @@ static enum status read_about(struct vms_run *run, bool interval)
 	return status;
 }
 
-static enum status read_list(struct vms *vms, const struct vms_run *run,
+static enum status read_list(struct vms *vms, const struct shown_vms *shown,
 			     const struct vms *before)
 {
-	switch (run->list) {
+	switch (shown->list) {
 	case LIST_VCPUS:
-		return read_vcpus(vms, &run->options->source, before);
+		return read_vcpus(vms, &shown->options->source, before);
 	case LIST_GONE:
-		return read_gone_vms(vms, &run->options->source);
+		return read_gone_vms(vms, &shown->options->source);
 	default:
-		return read_vms(vms, &run->options->source, before);
+		return read_vms(vms, &shown->options->source, before);
 	}
 }
 
-static enum status print_vms(struct vms_run *run, const struct vms *vms)
+static enum status print_vms(struct shown_vms *shown, const struct vms *vms)
 {
-	struct view *view = &run->view;
+	struct view *view = &shown->view;
 	struct row *rows = sort_vms(&view->selection, vms);
 	enum status status;
 	bool fresh;
 
 	if (!rows)
 		return fail(STATUS_SYSTEM, "out of memory");
-	run->about.dropped = 0;
+	shown->about.dropped = 0;
 	for (size_t i = 0; i < vms->nr; i++)
-		run->about.dropped += vms->vms[i].snapshot.dropped;
+		shown->about.dropped += vms->vms[i].snapshot.dropped;
 	status = log_begin(&fresh);
-	view->headless = is_log(run->options) && !fresh;
+	view->headless = is_log(shown->options) && !fresh;
 	if (!status && view->format == FORMAT_HUMAN) {
 		char title[128];
 
-		format_vms_title(title, sizeof(title), run->list, vms);
+		format_vms_title(title, sizeof(title), shown->list, vms);
 		printf("%s%s\n\n", fresh ? "" : "\n", title);
 	}
 	if (!status)
-		status = print_rows(rows, vms->nr, view, &run->about);
+		status = print_rows(rows, vms->nr, view, &shown->about);
 	free(rows);
 	return status ?: log_flush();
 }
 
 static enum status print_vms_interval(struct sampler *sampler, void *data)
 {
-	struct vms_run *run = data;
+	struct shown_vms *shown = data;
 	struct vms vms, interval;
 	enum status status;
 
 	sampler_advance(sampler);
-	status = read_about(run, true) ?: read_list(&vms, run, &run->last);
+	status = read_about(shown, true) ?: read_list(&vms, shown, &shown->last);
 	if (status)
 		return status;
-	status = subtract_vms(&interval, &run->last, &vms);
-	free_vms(&run->last);
-	run->last = vms;
+	status = subtract_vms(&interval, &shown->last, &vms);
+	free_vms(&shown->last);
+	shown->last = vms;
 	if (status)
 		return status;
-	status = print_vms(run, &interval);
+	status = print_vms(shown, &interval);
 	free_vms(&interval);
 	return status;
 }
 
 static enum status show_vms(struct options *options, enum vm_list list)
 {
-	struct vms_run run = {
+	struct shown_vms shown = {
 		.options = options,
 		.list = list,
 		.view = {
@@ -905,19 +905,19 @@ static enum status show_vms(struct options *options, enum vm_list list)
 	struct sampler sampler = { .source = &options->source, .period = options->period };
 	enum status status;
 
-	status = make_vm_selection(&run.view.selection, options, list);
+	status = make_vm_selection(&shown.view.selection, options, list);
 	if (!status)
 		status = source_open(&options->source);
 	sampler.next = now() + options->period;
 	if (!status)
-		status = read_about(&run, false) ?: read_list(&run.last, &run, NULL);
+		status = read_about(&shown, false) ?: read_list(&shown.last, &shown, NULL);
 	if (!status && options->log)
 		status = log_open(options->log);
 	if (!status && options->period)
-		status = sampler_repeat(&sampler, options->intervals, print_vms_interval, &run);
+		status = sampler_repeat(&sampler, options->intervals, print_vms_interval, &shown);
 	else if (!status)
-		status = print_vms(&run, &run.last);
-	free_vms(&run.last);
+		status = print_vms(&shown, &shown.last);
+	free_vms(&shown.last);
 	return status;
 }
 
