@@ -615,6 +615,7 @@ static void exit_stats_user_reasons(struct kunit *test)
 	struct kvm_exit_stat *sum = kunit_kzalloc(test, sizeof(*sum), GFP_KERNEL);
 	struct kvm_exit_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
 	struct kvm_vcpu *vcpu = test->priv;
+	struct kvm_exit_stat *unknown;
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, sum);
@@ -629,12 +630,15 @@ static void exit_stats_user_reasons(struct kunit *test)
 	expect_user_reasons(test, last_row(test), "2:3:30,6:1:10,0:1:10,error:1:10,other:1:10");
 
 	/* Those of another row come in another order, and some have no place. */
+	enter_at(test, 900);
 	exit_at(test, CODE_B, 1000, 1010);
 	return_at(test, 1020, KVM_EXIT_HLT);
 	return_at(test, 1040, KVM_EXIT_MMIO);
 	kvm_exit_stat_merge(sum, last_row(test));
 	kvm_exit_stat_merge(sum, vcpu->arch.exit_stats.rows[0]);
 	expect_user_reasons(test, sum, "5:1:10,6:2:20,2:3:30,0:1:10,other:2:20");
+	/* It returned seven times after the first exit, and the other one is not over. */
+	KUNIT_EXPECT_EQ(test, number(sum, "user_exits"), 1);
 
 	/* What began in another era is void. */
 	kvm_exit_stats_set_user_reason(vcpu, KVM_EXIT_HLT);
@@ -643,6 +647,16 @@ static void exit_stats_user_reasons(struct kunit *test)
 	kvm_exit_stats_end_at(vcpu, EXIT_STATS_USER, 2010);
 	return_at(test, 2020, KVM_EXIT_HLT);
 	expect_user_reasons(test, last_row(test), "5:2:10,6:1:10");
+
+	/* Without memory for its reason, a return is not counted, but its time is. */
+	exit_at(test, CODE_NONE, 3000, 3010);
+	unknown = last_row(test);
+	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_USER, 3020);
+	kvm_exit_stats_end_at(vcpu, EXIT_STATS_USER, 3030);
+	enter_at(test, 3040);
+	exit_at(test, CODE_A, 3050, 3060);
+	KUNIT_EXPECT_EQ(test, number(unknown, "user_exits"), 0);
+	KUNIT_EXPECT_EQ(test, unknown->parts[EXIT_STATS_USER], 10);
 }
 
 static void preempt_at(struct kunit *test, u64 tsc, pid_t pid, u64 cycles)
