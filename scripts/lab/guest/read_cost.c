@@ -106,27 +106,6 @@ static int cost_of_command(char *argv[])
 	return printf("%lu\n", least) < 0;
 }
 
-/* Have the kernel add up first what it counts per CPU. */
-static int print_slab(void)
-{
-	long kb, sum = 0;
-	char line[128];
-	FILE *meminfo;
-
-	read_file("/proc/sys/vm/stat_refresh");
-	meminfo = fopen("/proc/meminfo", "re");
-	if (!meminfo)
-		err(1, "/proc/meminfo");
-	while (fgets(line, sizeof(line), meminfo)) {
-		if (sscanf(line, "SUnreclaim: %ld kB", &kb) == 1 ||
-		    sscanf(line, "Percpu: %ld kB", &kb) == 1)
-			sum += kb;
-	}
-	fclose(meminfo);
-
-	return printf("%ld\n", sum * 1024) < 0;
-}
-
 static void make_exits(struct vcpu *vcpu, unsigned long exits)
 {
 	unsigned int i;
@@ -167,7 +146,7 @@ int main(int argc, char *argv[])
 	if (argc > 4 && !strcmp(argv[1], "vcpus"))
 		return with_vcpus(argv[2], argv[3], argv + 4);
 	if (argc == 2 && !strcmp(argv[1], "slab"))
-		return print_slab();
+		return printf("%lu\n", unreclaimable_memory()) < 0;
 
 	errx(2, "usage: read_cost files PATH... | run COMMAND... | slab |\n"
 		"                 vcpus N EXITS COMMAND...");

@@ -230,14 +230,20 @@ static void set_up_registers(struct vcpu *vcpu, bool bsp)
 	kvm_ioctl(vcpu->fd, "KVM_SET_SREGS", KVM_SET_SREGS, &sregs);
 }
 
-/* A VM without vCPUs */
-static __maybe_unused void create_vm(struct vm *vm)
+/* A VM without anything */
+static __maybe_unused void open_vm(struct vm *vm)
 {
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->kvm < 0)
 		err(1, "/dev/kvm");
 	vm->fd = kvm_ioctl(vm->kvm, "KVM_CREATE_VM", KVM_CREATE_VM, NULL);
 	vm->run_size = kvm_ioctl(vm->kvm, "KVM_GET_VCPU_MMAP_SIZE", KVM_GET_VCPU_MMAP_SIZE, NULL);
+}
+
+/* A VM without vCPUs */
+static __maybe_unused void create_vm(struct vm *vm)
+{
+	open_vm(vm);
 	kvm_ioctl(vm->fd, "KVM_CREATE_IRQCHIP", KVM_CREATE_IRQCHIP, NULL);
 	set_up_pic(vm);
 
@@ -246,17 +252,23 @@ static __maybe_unused void create_vm(struct vm *vm)
 	set_memory(vm, 0, 0, vm->code, PAGE_SIZE);
 }
 
-/* The first one must have the ID 0: it is the one that is interrupted. */
-static __maybe_unused void create_vcpu(struct vm *vm, struct vcpu *vcpu, unsigned long id)
+/* A vCPU whose registers are those of a reset */
+static __maybe_unused void open_vcpu(struct vm *vm, struct vcpu *vcpu, unsigned long id)
 {
-	struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
-
 	vcpu->vm = vm;
 	vcpu->fd = kvm_ioctl(vm->fd, "KVM_CREATE_VCPU", KVM_CREATE_VCPU, (void *)id);
 	vcpu->run = mmap(NULL, vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED)
 		err(1, "kvm_run");
 	set_up_cpuid(vcpu);
+}
+
+/* The first one must have the ID 0: it is the one that is interrupted. */
+static __maybe_unused void create_vcpu(struct vm *vm, struct vcpu *vcpu, unsigned long id)
+{
+	struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
+
+	open_vcpu(vm, vcpu, id);
 	set_up_registers(vcpu, !id);
 	if (id)
 		kvm_ioctl(vcpu->fd, "KVM_SET_MP_STATE", KVM_SET_MP_STATE, &runnable);
@@ -336,6 +348,32 @@ static __maybe_unused void set_irq(struct vm *vm)
 
 	kvm_ioctl(vm->fd, "KVM_IRQ_LINE", KVM_IRQ_LINE, &raised);
 	kvm_ioctl(vm->fd, "KVM_IRQ_LINE", KVM_IRQ_LINE, &lowered);
+}
+
+/*
+ * How many bytes of memory there are in slabs that the kernel cannot reclaim, and in areas per
+ * CPU.  It has to add up first what it counts per CPU.
+ */
+static __maybe_unused unsigned long unreclaimable_memory(void)
+{
+	unsigned long kb, sum = 0;
+	int refresh = open("/proc/sys/vm/stat_refresh", O_RDONLY | O_CLOEXEC);
+	char line[128];
+	FILE *file;
+
+	if (refresh < 0 || read(refresh, line, sizeof(line)) < 0)
+		err(1, "stat_refresh");
+	close(refresh);
+	file = fopen("/proc/meminfo", "re");
+	if (!file)
+		err(1, "/proc/meminfo");
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "SUnreclaim: %lu kB", &kb) == 1 ||
+		    sscanf(line, "Percpu: %lu kB", &kb) == 1)
+			sum += kb;
+	}
+	fclose(file);
+	return sum * 1024;
 }
 
 /* KVM's own count of exits, of all VMs that there are */
