@@ -33,8 +33,8 @@ clean:
 ##@ Tests (make check test: what CI runs)
 
 ## on both vendors, in emulated machines: a real guest, unit tests, selftests, KVM as modules,
-## built in, and in place of Debian's, access rights, fuzz, torture, cost; here: the tool on
-## canned numbers, Prometheus, make submission, make port
+## built in, and in place of Debian's, access rights, fuzz, torture, enemies, cost; here: the
+## tool on canned numbers, Prometheus, make submission, make port
 test:
 	@$S/test/test.sh
 
@@ -61,7 +61,8 @@ fuzz:
 		step source $S/base/tree.sh && $S/test/fuzz.sh
 
 ## VMs, readers, writers, CPUs and the vendor module that come and go, all at once, on each
-## vendor; then whether the numbers are right [MINUTES=5] [SEED=1]
+## vendor; then guests and VMMs as enemies; and whether the numbers are right [MINUTES=5, of
+## each] [SEED=1]
 torture:
 	@$S/test/torture.sh
 
@@ -168,7 +169,7 @@ recipe:
 ##  BASE says which patches are for it.  Elsewhere than on Debian it says what is missing, and
 ##  installs nothing.  Not for what is about Debian's own kernel: modules, dkms, deb, host-test
 ##= KDIR=PATH for modules: the headers of another kernel of that version
-##= MINUTES=N for fuzz, and for torture, on each vendor
+##= MINUTES=N for fuzz, and for torture, for each half, on each vendor
 ##= SEED=N for torture: the same numbers do the same; for mutants, which SAMPLE is taken
 ##= ONLY=PATTERN for mutants: those whose name it matches, as in scripts/test/mutants
 ##= SAMPLE=N for mutants: so many of them

@@ -71,6 +71,7 @@ on_both()
 	suite "prometheus $machine" prometheus "$machine"
 	# A second of L1 takes several of Bochs.
 	PARAMETERS="seconds=15 seed=1" scenario "$machine" torture
+	PARAMETERS="seconds=15 seed=1" scenario "$machine" enemy
 	if [ "${QUICK-}" ]; then
 		report skip "builtin $machine builtin: QUICK=1"
 	else

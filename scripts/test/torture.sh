@@ -1,7 +1,8 @@
 #!/bin/bash
 # make torture [MINUTES=5] [SEED=1]: VMs, readers, writers, CPUs that come and go, and the
-# vendor module, all at once, for that many minutes on each vendor, and then whether the
-# numbers are still right.  See scripts/lab/guest/torture.c.
+# vendor module, all at once, for that many minutes on each vendor; then guests and VMMs that
+# are enemies, for as long; and whether the numbers are still right.  See torture.c and
+# enemy.c in scripts/lab/guest.
 . "$(dirname "$0")/lib.sh"
 
 minutes=${MINUTES:-5}
@@ -19,8 +20,11 @@ step initramfs "$top/scripts/lab/initramfs.sh"
 
 on()
 {
-	scenario "$1" torture
-	section_of "$build/run/$1/torture/result.log" torture
+	local name
+	for name in torture enemy; do
+		scenario "$1" "$name"
+		section_of "$build/run/$1/$name/result.log" "$name"
+	done
 }
 
 lanes "on intel" "on amd"

@@ -1,0 +1,20 @@
+# shellcheck shell=sh
+# boot: memory=512 cpus=2 limit=900
+# Guests and a VMM without privileges as enemies of the statistics: see enemy.c.  The kernel
+# hands "seconds=" and "seed=" on its command line to init, and so on to here.
+. /lib/l1.sh
+
+cd "$HOME" || exit
+load_kvm
+chmod 0666 /dev/kvm
+seconds=${seconds:-10}
+seed=${seed:-1}
+echo "--- enemy"
+echo "$seconds seconds, seed $seed, $(nproc) CPUs"
+rc=0
+timeout -s KILL $((seconds + 120)) enemy "$seconds" "$seed" 2>&1 || rc=$?
+check "it came to its end, with status 0 ($rc)" [ $rc = 0 ]
+check "KVM can be unloaded" unload_kvm
+# Without summaries, of which there are many
+echo "--- dmesg"
+dmesg | grep -v 'kvm_exit_stats: ' || :
