@@ -154,7 +154,7 @@ static bool run_vcpu(struct worker *worker, struct vcpu *vcpu, bool forever)
 		if (run->exit_reason == KVM_EXIT_IO && run->io.port == DONE_PORT)
 			return true;
 		if (run->exit_reason != KVM_EXIT_IO && run->exit_reason != KVM_EXIT_MMIO)
-			errx(1, "a guest ended with exit reason %u", run->exit_reason);
+			fail_with(run);
 	}
 	return false;
 }

@@ -304,6 +304,20 @@ static __maybe_unused void set_exits(struct vcpu *vcpu, const struct type *type,
 	kvm_ioctl(vcpu->fd, "KVM_SET_REGS", KVM_SET_REGS, &regs);
 }
 
+/* The guest ended otherwise than it was told to. */
+_Noreturn static __maybe_unused void fail_with(const struct kvm_run *run)
+{
+	uint32_t i;
+
+	if (run->exit_reason != KVM_EXIT_INTERNAL_ERROR)
+		errx(1, "the guest ended with exit reason %u", run->exit_reason);
+
+	fprintf(stderr, "internal error %u:", run->internal.suberror);
+	for (i = 0; i < run->internal.ndata; i++)
+		fprintf(stderr, " %#llx", run->internal.data[i]);
+	errx(1, "that is what the guest ended with");
+}
+
 /* Run the vCPU up to that write.  What else it asks of user space is none of its business. */
 static __maybe_unused void run_until_done(struct vcpu *vcpu)
 {
@@ -312,7 +326,7 @@ static __maybe_unused void run_until_done(struct vcpu *vcpu)
 	do {
 		kvm_ioctl(vcpu->fd, "KVM_RUN", KVM_RUN, NULL);
 		if (run->exit_reason != KVM_EXIT_IO && run->exit_reason != KVM_EXIT_MMIO)
-			errx(1, "the guest ended with exit reason %u", run->exit_reason);
+			fail_with(run);
 	} while (run->exit_reason != KVM_EXIT_IO || run->io.port != DONE_PORT);
 }
 
