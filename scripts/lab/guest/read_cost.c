@@ -4,15 +4,17 @@
  *
  * read_cost run COMMAND...: what it takes to run a command, whose output is lost.
  *
- * What disturbs a read, such as the timer tick, only ever adds: each file, and the command,
- * counts with the least cycles of several times.  Under an emulator whose TSC counts
- * instructions that is exact.
+ * read_cost write PATH COMMAND...: what it takes to write 1 to that file, each time after the
+ * command, which has something there for the write to do.
+ *
+ * What disturbs these, such as the timer tick, only ever adds: each counts with the least
+ * cycles of several times.  Under an emulator whose TSC counts instructions that is exact.
  *
  * read_cost slab: how many bytes of memory there are in slabs that the kernel cannot
  * reclaim, and in areas per CPU.  Large allocations are part of the former.
  *
- * read_cost vcpus N EXITS COMMAND...: run a command while N vCPUs live that have made so many
- * exits of each of several types.
+ * read_cost vms VMS VCPUS EXITS COMMAND...: run a command while so many VMs live, with VCPUS
+ * vCPUs each that have made EXITS exits of each of several types.
  */
 #include <err.h>
 #include <errno.h>
@@ -31,8 +33,8 @@
 #include "vm.h"
 
 #define RUNS		5
-/* Each has a file descriptor, of which there are 1024. */
-#define MAX_VCPUS	1000
+/* Each vCPU has a file descriptor, and each VM two, of which there are 1024. */
+#define MAX_FDS		1000
 
 static void read_file(const char *path)
 {
@@ -106,33 +108,45 @@ static int cost_of_command(char *argv[])
 	return printf("%lu\n", least) < 0;
 }
 
-static void make_exits(struct vcpu *vcpu, unsigned long exits)
+static int cost_of_write(const char *path, char *argv[])
 {
+	unsigned long least = ULONG_MAX, start, cycles;
 	unsigned int i;
+	int fd;
 
-	for (i = 0; i < ARRAY_SIZE(types); i++) {
-		if (types[i].wants_interrupts || types[i].wants_pages)
-			continue;
-		set_exits(vcpu, &types[i], exits);
-		run_until_done(vcpu);
+	for (i = 0; i < RUNS; i++) {
+		run(argv, true);
+		start = __rdtsc();
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, "1\n", 2) != 2)
+			err(1, "%s", path);
+		close(fd);
+		cycles = __rdtsc() - start;
+		if (cycles < least)
+			least = cycles;
 	}
+
+	return printf("%lu\n", least) < 0;
 }
 
-static int with_vcpus(const char *vcpus_arg, const char *exits_arg, char *argv[])
+static int with_vms(char *argv[])
 {
-	unsigned long vcpus = parse_number("N", vcpus_arg, 1, MAX_VCPUS);
-	unsigned long exits = parse_number("EXITS", exits_arg, 0, 1000000);
+	unsigned long vms = parse_number("VMS", argv[0], 1, MAX_FDS / 3);
+	unsigned long vcpus = parse_number("VCPUS", argv[1], 1, MAX_FDS / vms - 2);
+	unsigned long exits = parse_number("EXITS", argv[2], 0, 1000000);
+	unsigned long i, j;
 	struct vcpu vcpu;
-	unsigned long i;
 	struct vm vm;
 
-	create_vm(&vm);
-	for (i = 0; i < vcpus; i++) {
-		create_vcpu(&vm, &vcpu, i);
-		if (exits)
-			make_exits(&vcpu, exits);
+	for (i = 0; i < vms; i++) {
+		create_vm(&vm);
+		for (j = 0; j < vcpus; j++) {
+			create_vcpu(&vm, &vcpu, j);
+			if (exits)
+				make_exits_of_types(&vcpu, exits);
+		}
 	}
-	run(argv, false);
+	run(argv + 3, false);
 
 	return 0;
 }
@@ -143,11 +157,13 @@ int main(int argc, char *argv[])
 		return cost_of_files(argv + 2);
 	if (argc > 2 && !strcmp(argv[1], "run"))
 		return cost_of_command(argv + 2);
-	if (argc > 4 && !strcmp(argv[1], "vcpus"))
-		return with_vcpus(argv[2], argv[3], argv + 4);
+	if (argc > 3 && !strcmp(argv[1], "write"))
+		return cost_of_write(argv[2], argv + 3);
+	if (argc > 5 && !strcmp(argv[1], "vms"))
+		return with_vms(argv + 2);
 	if (argc == 2 && !strcmp(argv[1], "slab"))
 		return printf("%lu\n", unreclaimable_memory()) < 0;
 
-	errx(2, "usage: read_cost files PATH... | run COMMAND... | slab |\n"
-		"                 vcpus N EXITS COMMAND...");
+	errx(2, "usage: read_cost files PATH... | run COMMAND... | write PATH COMMAND... | slab |\n"
+		"                 vms VMS VCPUS EXITS COMMAND...");
 }

@@ -330,6 +330,19 @@ static __maybe_unused void run_until_done(struct vcpu *vcpu)
 	} while (run->exit_reason != KVM_EXIT_IO || run->io.port != DONE_PORT);
 }
 
+/* That many exits of each type that takes neither pages nor somebody who interrupts */
+static __maybe_unused void make_exits_of_types(struct vcpu *vcpu, unsigned long exits)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(types); i++) {
+		if (types[i].wants_interrupts || types[i].wants_pages)
+			continue;
+		set_exits(vcpu, &types[i], exits);
+		run_until_done(vcpu);
+	}
+}
+
 /* The pages that so many exits of a type want, to be unmapped after the run, or NULL */
 static __maybe_unused void *map_pages(struct vm *vm, const struct type *type,
 				      unsigned long exits)

@@ -82,29 +82,29 @@ for way in without with; do
 	[ $way = with ] || modules=/lib/modules/without
 	# Once before, for what stays: caches, and what they begin with
 	load_kvm $modules
-	read_cost vcpus $VCPUS 2 true
+	read_cost vms 1 $VCPUS 2 true
 	unload_kvm
 	before=$(slab_bytes)
 	load_kvm $modules
 	loaded=$(slab_bytes)
 	slab loaded "$loaded"
 	before=$loaded
-	slab created "$(read_cost vcpus $VCPUS 0 sh slab.sh)"
-	slab exited "$(read_cost vcpus $VCPUS 2 sh slab.sh)"
+	slab created "$(read_cost vms 1 $VCPUS 0 sh slab.sh)"
+	slab exited "$(read_cost vms 1 $VCPUS 2 sh slab.sh)"
 	[ $way = without ] || echo 1 >"$STATS/keys"
-	slab keyed "$(read_cost vcpus $VCPUS 2 sh slab.sh)"
+	slab keyed "$(read_cost vms 1 $VCPUS 2 sh slab.sh)"
 	[ $way = without ] || echo 0 >"$STATS/keys"
 	# What caches keep is there once.
 	before=$(slab_bytes)
 	for _ in 1 2 3 4 5 6 7 8; do
-		read_cost vcpus $VCPUS 2 true
+		read_cost vms 1 $VCPUS 2 true
 	done
 	slab left "$(slab_bytes)"
 	[ $way = with ] || unload_kvm
 done
 echo "rows $cpus $(cat rows)"
 
-read_cost vcpus 64 2 sh latency.sh "$cpus"
+read_cost vms 1 64 2 sh latency.sh "$cpus"
 for vcpus in 1 64 256; do
-	read_cost vcpus $vcpus 2 sh read.sh "$cpus" $vcpus
+	read_cost vms 1 $vcpus 2 sh read.sh "$cpus" $vcpus
 done
