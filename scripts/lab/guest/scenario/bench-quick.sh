@@ -11,7 +11,7 @@
 #
 # and one for the life of a VM, see vm_life.c, of 1000 or, in Bochs, 100:
 #
-#	life HOW CREATE DESTROY
+#	life HOW CREATE DESTROY WORK EXITS
 . /lib/l1.sh
 
 events=/sys/kernel/tracing/events/kvm
@@ -51,7 +51,7 @@ echo 0 >"$STATS/enabled"
 loop disabled 40
 echo 1 >"$STATS/enabled"
 loop_counted enabled
-echo "life enabled $(vm_life $vms)"
+echo "life enabled $(vm_life $vms 1)"
 echo 1 >"$STATS/keys"
 loop_counted keys
 new_keys keys
@@ -65,7 +65,7 @@ unload_kvm
 load_kvm /lib/modules/without halt_poll_ns=0
 loop without 40
 new_keys without
-echo "life without $(vm_life $vms)"
+echo "life without $(vm_life $vms 1)"
 echo 1 >$events/kvm_exit/enable
 loop kvm_exit 40
 echo 1 >$events/kvm_entry/enable
