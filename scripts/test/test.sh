@@ -104,6 +104,9 @@ in_qemu_and_here()
 	local tests=$top/tools/kvm/kvm_exit_stat/tests
 
 	on_both amd
+	# Bochs would take minutes for these.
+	scenario amd scale
+	scenario amd churn
 	# Python takes minutes to start in Bochs, and it is the same debugfs.
 	L1=kvm-stat scenario amd kvm-stat
 	if [ -n "$swap" ]; then

@@ -1,0 +1,195 @@
+# shellcheck shell=sh
+# boot: memory=768 cpus=2 limit=600
+# A host with many VMs: 64 of them with 256 vCPUs in all, which come and go together while
+# readers read.  What readers, a reset and the end of a VM take meanwhile is printed:
+#
+#	scale WHAT MICROSECONDS
+#
+# With two CPUs, time is that of this machine, which may be busy, i.e. no test: see
+# bench-readers.sh for what is exact.
+. /lib/l1.sh
+cd "$HOME" || exit
+
+# Of the tables of VMs, vCPUs, and the system, as "before", i.e. of those that are gone, and now:
+# all that adds up.  The last line is "VMS VCPUS NUMBERS WRONG", the others are wrong.
+cat >add_up.awk <<'EOF'
+FNR == 1 {
+	table = 0
+	split(FILENAME, path, "/")
+	vm = ""
+	if (FILENAME !~ /\/kvm\//)
+		kind = FILENAME ~ /^before/ ? "before" : "system"
+	else if (FILENAME ~ /\/vcpu/)
+		kind = "vcpu"
+	else
+		kind = "vm"
+	if (kind == "vm" || kind == "vcpu")
+		vm = path[6]
+	tables[kind]++
+}
+$1 == "reason" {
+	for (i = 3; i <= NF - 3; i++)
+		name[i] = $i
+	columns = NF - 3
+	table = 1
+	next
+}
+$1 == "TOTAL" || $1 == "nested" || $1 == "reflected" { table = 0 }
+table {
+	for (i = 3; i <= columns; i++) {
+		if (name[i] ~ /_(min|avg|max)$/)
+			continue
+		if (vm != "") {
+			of_vm[vm " " $1 " " name[i]] += kind == "vm" ? $i : -$i
+			if (kind == "vm")
+				of_system[$1 " " name[i]] += $i
+		} else {
+			of_system[$1 " " name[i]] += kind == "before" ? $i : -$i
+		}
+	}
+}
+$1 == "dropped" && $2 != 0 { print FILENAME ": " $0 }
+END {
+	for (i in of_vm) {
+		numbers++
+		if (of_vm[i] != 0) {
+			wrong++
+			print "the vCPUs lack " i ": " of_vm[i]
+		}
+	}
+	for (i in of_system) {
+		numbers++
+		if (of_system[i] != 0) {
+			wrong++
+			print "the VMs have more " i ": " of_system[i]
+		}
+	}
+	print tables["vm"] + 0, tables["vcpu"] + 0, numbers + 0, wrong + 0
+}
+EOF
+
+# rows_of TABLE: the reasons of the system, and the total
+rows_of()
+{
+	awk '{ print } $1 == "TOTAL" { exit }' "$1"
+}
+
+# Whoever reads, once a second, until all rounds are over: what does not fit goes to "wrong".
+# Nothing is reset meanwhile, i.e. what is read between two totals is between them, too.
+cat >read.sh <<'EOF'
+. /lib/l1.sh
+reads=0
+while [ ! -e over ]; do
+	least=$(cat "$STATS/total_exits") || echo "total_exits cannot be read"
+	kvm_exit_stat --raw >read.tool 2>&1 || echo "the tool ended with status $?"
+	kvm_exit_stat --vms --raw -o VM,NAME,COUNT >read.vms 2>&1 || echo "--vms ended with status $?"
+	cat "$TABLE" >read.table || echo "the table cannot be read"
+	[ $((reads % 4)) != 3 ] || echo 1 >"$STATS/dump" || echo "no summary"
+	most=$(cat "$STATS/total_exits") || echo "total_exits cannot be read"
+	[ "$(cat "$STATS/dropped")" = 0 ] || echo "exits were dropped"
+
+	awk -v least="$least" -v most="$most" '
+		function between(what, n) {
+			if (n + 0 < least || n + 0 > most)
+				print what " " n + 0 " exits, total_exits " least " to " most
+		}
+		FNR == 1 {
+			for (i = 1; toupper($i) != "COUNT"; i++) {
+				if (i > NF) {
+					print FILENAME " has no counts"
+					exit
+				}
+			}
+			fields = NF
+			next
+		}
+		NF != fields && !total { print FILENAME ": " $0 }
+		FILENAME == "read.tool" { tool += $i }
+		FILENAME == "read.vms" { vms += $i }
+		FILENAME == "read.table" && !total {
+			if ($1 == "TOTAL")
+				total = $i
+			else
+				rows += $i
+		}
+		END {
+			between("the tool has", tool)
+			between("the table has", total)
+			if (rows + 0 != total + 0)
+				print "the rows have " rows + 0 " exits, the table " total + 0
+			if (vms > most)
+				print "VMs have " vms " exits, total_exits is " most
+		}' read.tool read.vms read.table
+	reads=$((reads + 1))
+	sleep 1
+done >wrong 2>&1
+echo $reads >reads
+EOF
+
+# While 64 VMs live
+cat >living.sh <<'EOF'
+. /lib/l1.sh
+round=$1
+vms=$(kvm_exit_stat --vms --raw -o VM | sed 1d | sort -u | wc -l)
+total=$(cat "$STATS/total_exits")
+before=$(awk '$1 == "TOTAL" { print $3 }' before)
+kvm=$(kvm_exits)
+sum=$(sum_of count)
+cat "$TABLE" >system
+awk -f add_up.awk before system /sys/kernel/debug/kvm/*-*/exit_stats \
+	/sys/kernel/debug/kvm/*-*/vcpu*/exit_stats >added
+cat added
+check "round $round: 64 VMs are listed ($vms)" [ "$vms" = 64 ]
+check "round $round: sum of counts $sum = total_exits $total = $before + KVM's own exits $kvm" \
+	[ "$sum $total" = "$total $((before + kvm))" -a "$kvm" -gt 10000 ]
+check "round $round: vCPUs add up to their VM, VMs to the system" \
+	sh -c "tail -n 1 added | grep -q '^64 256 [1-9][0-9]* 0\$'"
+check "round $round: no exit was dropped" sh -c "! grep ': dropped' added"
+EOF
+
+# Times with 256 vCPUs, and one that runs
+cat >cost.sh <<'EOF'
+. /lib/l1.sh
+exit_loop cpuid 1000 1000000 >/dev/null &
+loop=$!
+khz=$(cat "$STATS/tsc_khz")
+# cost WHAT CYCLES
+cost()
+{
+	echo "scale $1 $(($2 * 1000 / khz))"
+}
+cost tool "$(read_cost run kvm_exit_stat --raw)"
+cost vms "$(read_cost run kvm_exit_stat --vms --raw)"
+cost table "$(read_cost files "$TABLE")"
+cost total "$(read_cost files "$STATS/total_exits")"
+cost summary "$(read_cost write "$STATS/dump" true)"
+cost reset "$(read_cost write "$STATS/reset" vm_life 64 1)"
+# shellcheck disable=SC2046  # four numbers, of nanoseconds
+set -- $(vm_life 64 4)
+echo "scale end $(($2 / 1000))"
+echo "scale end-work $(($3 / 1000))"
+kill $loop
+EOF
+
+load_kvm
+echo 0 >"$STATS/interval"
+cat "$TABLE" >before
+sh read.sh &
+readers=$!
+time=$(cut -d ' ' -f 1 /proc/uptime)
+for round in 1 2 3; do
+	read_cost vms 64 4 10 sh living.sh $round
+	cat "$TABLE" >after
+	rows_of after >rows.after
+	rows_of system >rows.system
+	check "round $round: what they had is left when they are gone" cmp rows.after rows.system
+	mv after before
+done
+touch over
+wait $readers
+echo "scale rounds $(awk -v from="$time" '{ printf "%.0f\n", ($1 - from) * 1e6 }' /proc/uptime)"
+cat wrong
+check "readers read $(cat reads) times, and nothing was wrong" \
+	[ "$(cat reads)" -gt 3 -a ! -s wrong ]
+
+read_cost vms 64 4 2 sh cost.sh
