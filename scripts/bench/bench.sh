@@ -74,7 +74,7 @@ figures()
 		tr -d '\r' <"$build/run/$machine/bench/result.log" |
 			sed -n "s/^\(exit\|counted\|life\) /$machine &/p"
 	done
-	sed -n 's/^\(read\|latency\|memory\) /amd &/p' "$logs/readers.log"
+	sed -n 's/^\(read\|end\|latency\|memory\) /amd &/p' "$logs/readers.log"
 	grep '^silicon ' "$logs/silicon.log"
 }
 
@@ -94,7 +94,7 @@ figures >"$results"
 rm -rf "$report"
 mkdir "$report"
 awk -f "$top/scripts/bench/figures.awk" -f "$top/scripts/bench/report.awk" -v dir="$report" "$results"
-for table in about exits counted silicon read readers; do
+for table in about exits counted silicon read scale readers; do
 	echo
 	cat "$report/$table"
 done

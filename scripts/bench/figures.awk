@@ -59,9 +59,25 @@ $2 == "read" {
 	read[$3, $4, $5] = $6
 }
 
+$2 == "end" {
+	end[$3, $4, $5] = $6
+	added_to_end[$4, $5] += $3 == "with" ? $6 : -$6
+}
+
 $2 == "latency" { latency[$3, $4] = $6 }
 
 $2 == "memory" { bytes[$3] = $4 }
+
+# What it takes to do WHAT, see bench-readers.sh, with so many possible CPUs and vCPUs: an end
+# is that of a VM.
+function takes(what, cpus, vcpus)
+{
+	if (what == "end")
+		return end["with", cpus, vcpus]
+	if (what == "added to end")
+		return added_to_end[cpus, vcpus]
+	return read[what, cpus, vcpus]
+}
 
 function added(machine, type, how)
 {

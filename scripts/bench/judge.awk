@@ -84,6 +84,16 @@ function takes_at_most(what, of, most)
 	law(of != "" && of <= most, sprintf("%s: %d, at most %d", what, of, most))
 }
 
+# What is said of larger hosts goes on from that.
+function goes_by_vcpus(what, cpus,	value, line)
+{
+	value = takes(what, cpus, 64)
+	line = takes(what, cpus, 1) + 63 * (takes(what, cpus, 256) - takes(what, cpus, 1)) / 255
+	law(value > 0 && value >= 0.9 * line && value <= 1.1 * line,
+	    sprintf("%s with %d possible CPUs and 64 vCPUs takes %d, of 1 and 256 follows %d, within 10 %%", \
+		    what, cpus, value, line))
+}
+
 END {
 	nr_ways = split("enabled interval", ways)
 	for (m = 1; m <= nr_machines; m++) {
@@ -139,6 +149,11 @@ END {
 	law(bytes["keys"] > 0,
 	    sprintf("memory with keys: %d bytes more per row, i.e. %d for a vCPU with 16 reasons", \
 		    bytes["keys"], bytes["vcpu"] + 16 * (bytes["row"] + bytes["keys"])))
+	nr_jobs = split("files tool debugfs total summary reset end", jobs)
+	for (j = 1; j <= nr_jobs; j++) {
+		goes_by_vcpus(jobs[j], 1)
+		goes_by_vcpus(jobs[j], cpus)
+	}
 	takes_at_most("memory per possible CPU", bytes["cpu"], 0)
 	# A row would be 728.  Records of VMs that are gone begin slabs of their own.
 	takes_at_most("memory that is left of a vCPU that is gone", bytes["left"], 128)

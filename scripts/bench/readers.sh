@@ -2,7 +2,7 @@
 # readers.sh [quick]: what readers cost, and how much memory the statistics take, by the
 # number of possible CPUs, in QEMU, where time is the number of instructions.  Boots what
 # "initramfs.sh readers KERNEL" made, or L1 from the environment, of a kernel with
-# NR_CPUS of 64 or more, or of 8 with "quick".  Prints, one figure per line, what scenario
+# NR_CPUS of 256, or of 8 with "quick".  Prints, one figure per line, what scenario
 # bench-readers.sh says, and
 #
 #   memory loaded|cpu|vcpu|row|keys|left BYTES
@@ -16,7 +16,7 @@
 export L1=${L1:-readers}
 case ${1-} in
 '')
-	cpus=(1 64)
+	cpus=(1 256)
 	;;
 quick)
 	cpus=(1 8)
@@ -69,18 +69,19 @@ cat "${cpus[@]/#/$out/figures.}" | awk -v least="${cpus[0]}" -v most="${cpus[1]}
 
 	$1 == "slab" { bytes[$2, $3, $4] = $5 }
 	$1 == "rows" { rows[$2] = $3 }
-	$1 == "read" {
-		if ($5 !~ /^[1-9][0-9]*$/)
+	$1 == "read" || $1 == "end" {
+		if ($NF !~ /^[1-9][0-9]*$/)
 			fail("\"" $0 "\" has no number above 0")
-		reads++
+		figures[$1]++
 	}
 	{ print }
 
 	END {
 		if (failed)
 			exit 1
-		if (reads != 24)
-			fail("there are " reads " figures of reads, must be 24")
+		if (figures["read"] != 36 || figures["end"] != 12)
+			fail("there are " figures["read"] + 0 " figures of reads and " figures["end"] + 0 \
+			     " of ends, must be 36 and 12")
 		# Two rows at least, for what user space is asked for, and CPUID
 		if (rows[most] < 2 * vcpus)
 			fail("the vCPUs have " rows[most] " rows only")

@@ -29,6 +29,14 @@ BEGIN {
 	reader_label["always"] = "all the time"
 
 	nr_loads = split("loops realtime churn", loads)
+
+	nr_jobs = split("tool,total,summary,reset,end,added to end", jobs, ",")
+	job_label["tool"] = "one scrape by the tool"
+	job_label["total"] = "one read of total_exits"
+	job_label["summary"] = "one summary"
+	job_label["reset"] = "one reset"
+	job_label["end"] = "the end of a VM with 4 vCPUs"
+	job_label["added to end"] = "of that, the statistics"
 }
 
 # The line above and below a simple table of one column and n more
@@ -167,6 +175,30 @@ function read_table(file,	r, id, part)
 	       bytes["vcpu"], bytes["row"], bytes["loaded"] >file
 }
 
+# How it goes on from the figures with 1 and 256 vCPUs, and with the least and most possible CPUs
+function extrapolated(job, cpus, vcpus,	one, most)
+{
+	most = reads[nr_reads] + 0
+	one = takes(job, 1, 1)
+	return one + (cpus - 1) * (takes(job, most, 1) - one) / (most - 1) + \
+	       (vcpus - 1) * (takes(job, 1, 256) - one) / 255
+}
+
+function scale_table(file,	cpus, vcpus, memory, j)
+{
+	cpus = 512
+	vcpus = 1000
+	memory = bytes["loaded"] + cpus * bytes["cpu"] + vcpus * (bytes["vcpu"] + 16 * bytes["row"])
+	ruler(file, 30, 12, 1)
+	printf "%-30s  %12s\n", cpus " CPUs and " vcpus " vCPUs", "takes" >file
+	ruler(file, 30, 12, 1)
+	printf "%-30s  %9.2f MB\n", "memory", memory / 1e6 >file
+	for (j = 1; j <= nr_jobs; j++)
+		printf "%-30s  %11.3fM\n", job_label[jobs[j]],
+		       extrapolated(jobs[j], cpus, vcpus) / 1e6 >file
+	ruler(file, 30, 12, 1)
+}
+
 function reader_table(file,	r, how)
 {
 	ruler(file, 20, 12, 3)
@@ -190,6 +222,7 @@ END {
 	counted_table(dir "/counted")
 	silicon_table(dir "/silicon")
 	read_table(dir "/read")
+	scale_table(dir "/scale")
 	reader_table(dir "/readers")
 	exit_data(dir "/exits.dat")
 	silicon_data(dir "/silicon.dat")

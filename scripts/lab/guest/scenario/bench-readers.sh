@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# boot: parameters=tsc=reliable limit=1800
 # What readers cost, by the number of vCPUs that live and have made exits, and what memory
 # the statistics take, on a machine with some possible CPUs, one of them present.  One
 # figure per line:
@@ -6,8 +7,13 @@
 #   read WHAT CPUS VCPUS INSTRUCTIONS
 #	to read WHAT once: "files" are those in sysfs that the tool reads for all numbers of
 #	the system, "tool" is all that the tool does, from exec() to exit(), "debugfs" is the
-#	table of the system, "total" the file total_exits alone.  A repeated string
-#	instruction counts each time.
+#	table of the system, "total" the file total_exits alone.  "summary" is to write to
+#	dump, which calls what the work item of summaries calls, and waits for no console:
+#	the lines are below its log level.  "reset" is to write to reset with the most VMs that
+#	are gone to forget.  A repeated string instruction counts each time.
+#   end with|without CPUS VCPUS INSTRUCTIONS
+#	the end of a VM with 4 vCPUs, with the feature and without, see vm_life.c, while
+#	VCPUS others live
 #   slab WHAT with|without CPUS BYTES
 #	slab memory, with the feature and without: "loaded" is what loading KVM takes,
 #	"created" what VCPUS vCPUs take, "exited" the same when they have made exits, "left"
@@ -59,6 +65,15 @@ echo "read files $cpus $vcpus $(read_cost files isa tsc_khz total_exits total_ex
 echo "read tool $cpus $vcpus $(read_cost run kvm_exit_stat --raw)"
 echo "read debugfs $cpus $vcpus $(read_cost files /sys/kernel/debug/kvm_exit_stats)"
 echo "read total $cpus $vcpus $(read_cost files total_exits)"
+echo "read summary $cpus $vcpus $(read_cost write dump true)"
+END
+cat >reset.sh <<'END'
+echo "read reset $1 $2 $(read_cost write /sys/kernel/kvm_exit_stats/reset vm_life 64 1)"
+END
+cat >end.sh <<'END'
+life=$(vm_life 80 4)
+life=${life% *}
+echo "end $1 $2 $3 ${life##* }"
 END
 
 # The scheduler would let others run before those with a real-time priority now and then.
@@ -107,4 +122,17 @@ echo "rows $cpus $(cat rows)"
 read_cost vms 1 64 2 sh latency.sh "$cpus"
 for vcpus in 1 64 256; do
 	read_cost vms 1 $vcpus 2 sh read.sh "$cpus" $vcpus
+done
+# What is gone is read, too, and what was freed changes where memory is: last of all
+for vcpus in 1 64 256; do
+	read_cost vms 1 $vcpus 2 sh reset.sh "$cpus" $vcpus
+done
+for way in with without; do
+	[ $way = with ] || {
+		unload_kvm
+		load_kvm /lib/modules/without
+	}
+	for vcpus in 1 64 256; do
+		read_cost vms 1 $vcpus 2 sh end.sh $way "$cpus" $vcpus
+	done
 done
