@@ -253,8 +253,9 @@ static __always_inline bool kvm_exit_stats_wants_key(void)
 /* The leaf in the upper half of the key, and the subleaf, if there can be one */
 static __always_inline u64 kvm_exit_stats_leaf(struct kvm_vcpu *vcpu)
 {
-	u64 eax = kvm_rax_read(vcpu);
-	u32 ecx = kvm_rcx_read(vcpu);
+	/* Not kvm_rax_read(), which may ask for the mode of the vCPU: they are for 32 bits. */
+	u64 eax = vcpu->arch.regs[VCPU_REGS_RAX];
+	u32 ecx = vcpu->arch.regs[VCPU_REGS_RCX];
 
 	return eax << 32 | (BIT_ULL(eax % 64) & EXIT_KEY_SUBLEAVES ? ecx : 0);
 }
