@@ -812,11 +812,12 @@ void __kvm_exit_stats_end(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part)
 VISIBLE_IF_KUNIT void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 reason)
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
-	struct kvm_exit_user *user;
 
 	stats->user_reason = min_t(u32, reason, EXIT_STATS_USER_ERROR) + 1;
 	if (stats->last && !stats->last->user) {
-		user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		struct kvm_exit_user *user = kzalloc(sizeof(*user),
+						     GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+
 		/* Pairs with READ_ONCE() in kvm_exit_stats_copy() */
 		smp_store_release(&stats->last->user, user);
 	}

@@ -316,8 +316,12 @@ struct kvm_vcpu {
 	} stat;
 	struct {
 		struct kvm_vcpu_exit_stats exit_stats;
+		unsigned long regs[2];
 	} arch;
 };
+
+#define VCPU_REGS_RAX			0
+#define VCPU_REGS_RCX			1
 
 /* Nobody nests, or asks for what an exit was for. */
 struct kvm_memory_slot {
@@ -327,8 +331,6 @@ struct kvm_memory_slot {
 #define VCPU_REG_RIP			0
 #define kvm_register_is_available(vcpu, reg)	false
 #define kvm_rip_read(vcpu)		0
-#define kvm_rax_read(vcpu)		0
-#define kvm_rcx_read(vcpu)		0
 #define is_guest_mode(vcpu)		false
 #define kvm_vcpu_gfn_to_memslot(vcpu, gfn)	((struct kvm_memory_slot *)NULL)
 
