@@ -25,9 +25,7 @@ counts()
 # interval FILE N: an exit in the next interval, which makes N lines of the file
 interval()
 {
-	poll asleep
-	kill -STOP "$PID"
-	poll in_state "$PID" TX
+	freeze
 	exits CPUID cycles=5
 	thaw
 	poll has_lines "$1" "$2"
@@ -176,9 +174,7 @@ start_limited()
 @test "--log: a reset is told, and the log goes on" {
 	start -i 0.3 -n 3 --csv -o REASON,COUNT --log log
 	interval log 2
-	poll asleep
-	kill -STOP "$PID"
-	poll in_state "$PID" TX
+	freeze
 	reset
 	thaw
 	poll grep -q reset err

@@ -186,19 +186,14 @@ vms_of()
 
 @test "--vms -i: what happens, of those that are there" {
 	start --vms -i 0.4 -n 2 -J -o VM,COUNT,RATE,USER%
-	poll asleep
-	kill -STOP "$PID"
-	poll in_state "$PID" TX
+	freeze
 	exits CPUID in=2000-11/0 cycles='9x100' away='9x200' user=900
 	rm -r "$DEBUGFS/2000-12"
 	# Not seen before: all that it did
 	vm 4000-3 nr=20 created=0
 	exits HLT in=4000-3/0 cycles='7x100'
 	thaw
-	poll grep -q '"vm": *20' "$DIR/out"
-	poll asleep
-	kill -STOP "$PID"
-	poll in_state "$PID" TX
+	freeze 1
 	reset
 	thaw
 	finish
@@ -209,9 +204,7 @@ vms_of()
 
 @test "--vms -i: that a VM goes is no message, not even after a reset" {
 	start --vms -i 0.4 -n 2 -J -o VM
-	poll asleep
-	kill -STOP "$PID"
-	poll in_state "$PID" TX
+	freeze
 	reset
 	thaw
 	poll test -s "$DIR/err"
@@ -352,9 +345,7 @@ vms_of()
 
 @test "--per-vcpu -i: an interval, and the VM goes" {
 	start --vm win11 --per-vcpu -i 0.4 -J -o VCPU,COUNT
-	poll asleep
-	kill -STOP "$PID"
-	poll in_state "$PID" TX
+	freeze
 	exits CPUID in=2000-11/1 cycles='9x100' away='9x200' user=900
 	thaw
 	poll grep -q vcpus "$DIR/out"
