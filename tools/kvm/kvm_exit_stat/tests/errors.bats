@@ -30,7 +30,7 @@ refuse_files()
 }
 
 # Either name of an option will do.
-I='(-i|--interval)' N='(-n|--intervals)' O='(-o|--output)' S='(-s|--sort)' T='(-t|--time)'
+I='(-i|--interval)' N='(-n|--intervals)' O='(-o|--output)'
 J='(-J|--json)' R='(-r|--raw)'
 
 # bad FILE TEXT: the file with that text is an error that names it
@@ -169,6 +169,7 @@ bad_stat()
 	refuse "--log $I" --csv --log f
 	refuse "--log --csv --json --raw" -i 1 --log f
 	refuse --log -i 1 --csv --log ''
+	refuse "--chain --vm" --chain
 	[[ ! -e f ]]
 }
 
@@ -200,73 +201,18 @@ bad_stat()
 	refuse "--tax $O" --top --tax -o REASON
 }
 
-@test "usage: options that do not go with --top" {
-	refuse "--top $N" --top -n 1
+# Which go with which is in completion.bats.
+@test "usage: options that do not go with a mode, which is told" {
 	refuse "--top $N" --top -i 1 -n 1
 	refuse "--top $J" --top -J
-	refuse "--top $R" --top -r
-	refuse "--top --csv" --top --csv
-	refuse "--top --fail-above" --top --fail-above 5
-	refuse "--top --log" --top --log f
-}
-
-@test "usage: options that do not go with --hist" {
-	refuse "--hist $J" --hist CPUID -J
-	refuse "--hist $R" --hist CPUID -r
-	refuse "--hist --csv" --hist CPUID --csv
 	refuse "--hist $O" --hist CPUID -o COUNT
-	refuse "--hist $S" --hist CPUID -s COUNT
-	refuse "--hist --tax" --hist CPUID --tax
-	refuse "--hist --log" --hist CPUID -i 1 --log f
-	refuse "--hist --fail-above" --hist CPUID --fail-above 5
 	refuse "--hist|-i|interval $N" --hist CPUID -n 3
-}
-
-@test "usage: options that do not go with --openmetrics" {
 	refuse "--openmetrics $I" --openmetrics -i 1
-	refuse "--openmetrics $N" --openmetrics -n 1
-	refuse "--openmetrics $J" --openmetrics -J
-	refuse "--openmetrics $R" --openmetrics -r
-	refuse "--openmetrics --csv" --openmetrics --csv
-	refuse "--openmetrics $O" --openmetrics -o COUNT
-	refuse "--openmetrics $S" --openmetrics -s COUNT
-	refuse "--openmetrics $T" --openmetrics -t
-	refuse "--openmetrics --tax" --openmetrics --tax
-	refuse "--openmetrics --fail-above" --openmetrics --fail-above 5
-}
-
-@test "usage: options that do not go with record" {
-	refuse "record $J" record -J f
-	refuse "record $R" record -r f
-	refuse "record --csv" record --csv f
-	refuse "record $O" record -o COUNT f
-	refuse "record $S" record -s COUNT f
-	refuse "record $T" record -t f
-	refuse "record --tax" record --tax f
-	refuse "record --log" record --log g f
 	refuse "record --fail-above" record --fail-above 5 f
 	refuse "$N $I" record -n 3 f
 	[[ ! -e f ]]
-}
-
-@test "usage: options that do not go with diff" {
-	refuse_files "diff $I" diff -i 1 a b
-	refuse_files "diff $N" diff -n 1 a b
-	refuse_files "diff --tax" diff --tax a b
 	refuse_files "diff --vm" diff --vm 5 a b
-}
-
-@test "usage: options that do not go with plot" {
-	refuse_files "plot $I" plot -i 1 a b.svg
-	refuse_files "plot $N" plot -n 1 a b.svg
-	refuse_files "plot $J" plot -J a b.svg
-	refuse_files "plot $R" plot -r a b.svg
 	refuse_files "plot --csv" plot --csv a b.svg
-	refuse_files "plot $O" plot -o COUNT a b.svg
-	refuse_files "plot $S" plot -s COUNT a b.svg
-	refuse_files "plot --tax" plot --tax a b.svg
-	refuse_files "plot --vm" plot --vm 5 a b.svg
-	refuse_files "plot --fail-above" plot --fail-above 5 a b.svg
 }
 
 @test "usage: number of operands" {
@@ -283,20 +229,6 @@ bad_stat()
 	refuse_files diff diff a a ''
 	refuse_files plot plot '' b.svg
 	refuse_files plot plot a ''
-}
-
-@test "usage: values of --fail-above" {
-	local value
-
-	kes record a
-	ok
-	for value in abc '' % -1 -1% 5%% 5x '5 %' nan inf 0x5 1,5; do
-		refuse_files --fail-above diff --fail-above="$value" a a
-	done
-	for value in 0 0% 5 5% 2.5 2.5% 1000%; do
-		files diff --fail-above "$value" a a
-		ok
-	done
 }
 
 @test "usage: a reason that does not exist" {
@@ -550,7 +482,14 @@ locked_down()
 	done
 }
 
-@test "malformed: a directory in place of a file, a file in place of one" {
+@test "malformed: something else in place of a file, or nothing" {
+	rm "$STATS/reasons/CPUID/stat"
+	kes
+	fails '[3678]' CPUID/stat
+	# To itself
+	ln -s stat "$STATS/reasons/CPUID/stat"
+	kes
+	fails '[3678]' CPUID/stat
 	rm "$STATS/reasons/CPUID/stat"
 	mkdir "$STATS/reasons/CPUID/stat"
 	kes
@@ -559,19 +498,6 @@ locked_down()
 	: >"$STATS/reasons"
 	kes
 	fails '[3678]' reasons
-}
-
-@test "malformed: a file is missing" {
-	rm "$STATS/reasons/CPUID/stat"
-	kes
-	fails '[3678]' CPUID/stat
-}
-
-@test "malformed: a file that cannot be opened" {
-	# A symbolic link to itself
-	ln -sf stat "$STATS/reasons/CPUID/stat"
-	kes
-	fails '[3678]' CPUID/stat
 }
 
 # full ARG...: run the tool with a full device as stdout
@@ -586,7 +512,8 @@ full()
 
 	kes record f
 	ok
-	for args in '' -J -r --csv --tax '-i 0.01 -n 1' '-i 0.01 -n 3 -J' '--hist CPUID' \
+	# That of an interval ends -i.
+	for args in '' -J -r --csv --tax '-i 0.01' '-i 0.01 -J' '--hist CPUID' \
 		'--hist CPUID -i 0.01 -n 2' --openmetrics; do
 		# shellcheck disable=SC2086
 		full --sysroot "$ROOT" $args
@@ -603,9 +530,4 @@ full()
 			return 1
 		}
 	done
-}
-
-@test "write error: an interval that cannot be written ends -i" {
-	full --sysroot "$ROOT" -i 0.01
-	fails 8
 }
