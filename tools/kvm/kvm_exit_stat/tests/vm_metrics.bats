@@ -83,12 +83,6 @@ many_vms()
 		"reason vm"
 }
 
-@test "--per-vm: nothing of VMs without it" {
-	kes --openmetrics
-	ok
-	[[ $output != *kvm_vm_* && $output != *kvm_exit_series_dropped* ]]
-}
-
 @test "--per-vm: none are there" {
 	rm -r "${DEBUGFS:?}"/*
 	metrics
