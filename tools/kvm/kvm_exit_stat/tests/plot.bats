@@ -270,6 +270,41 @@ fake()
 	chmod +x fake/gnuplot
 }
 
+# given FILE [ARG...]: to gnuplot, the data of the plots
+given()
+{
+	# shellcheck disable=SC2016
+	fake 'cat >script; echo "<svg>"'
+	PATH=$PWD/fake:$PATH files plot "$@" out.svg
+	ok
+	output=$(sed '/ << EOD$/,/^EOD$/!d; /EOD$/d; / 0$/d' script)
+}
+
+@test "plot: the numbers" {
+	given snapshot
+	same "$output" '"IO_INSTRUCTION" 2.5000 8.0000 0.0000 0.0000
+"EPT_VIOLATION" 4.0000 2.5000 0.0000 0.5000
+"HLT" 0.2500 0.0000 4.7500 0.0000
+"CPUID" 2.5000 0.0000 0.0000 0.0000
+"MSR_WRITE" 0.0000 0.0000 0.0000 0.0000'
+	given --hist CPUID snapshot
+	same "$output" $'9.5 3\n10.5 1\n10.5 1\n11.5 3'
+
+	# Over time, of which only the order is known
+	kes record one
+	exits CPUID cycles='300 400' away='1000 1200' guest=10000
+	kes record two
+	exits CPUID cycles=5000 away=6000 guest=10000
+	exits HLT cycles=50 away=4000 blocked=4000
+	kes record three
+	cat one two three >rec
+	given rec
+	same "$(cut -d ' ' -f 3- <<<"$output")" $'18.0328 18.0328\n18.0328 18.0328\n30.0000 50.0000\n30.0000 50.0000'
+	same "$(cut -d ' ' -f 1 <<<"$output" | uniq | sort -nu | wc -l)" 3
+	given --hist CPUID rec
+	same "$(cut -d ' ' -f 2,5- <<<"$output")" $'9.5 9 10 2\n13.5 13 14 1\n10.5 10 11 1\n11.5 11 12 1\n13.5 13 14 1'
+}
+
 @test "plot: gnuplot that fails, status 8, and with what is told" {
 	local does tells
 
