@@ -581,6 +581,8 @@ selected_is()
 	poll selected_is web
 	[[ $(names) == web*g217 ]]
 	mux resize-window -x 100 -y 9
+	# Else a key could come before it knows.
+	poll has_names "web db mail g200 g201 g202"
 	keys PageDown PageDown Down
 	poll selected_is g210
 	keys Enter
