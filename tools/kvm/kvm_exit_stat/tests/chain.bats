@@ -64,19 +64,8 @@ vCPU 1
 	same "$output" REASON
 	kes --chain --vm 123 --vcpu 2
 	fails 3 vCPU
-}
-
-@test "--chain: options that do not fit" {
-	kes --chain
-	fails 2 --chain --vm
-	kes --chain --vm 123 -s TIME
-	fails 2 --sort --chain
-	kes --chain --vm 123 -i 1
-	fails 2 --interval --chain
 	kes --chain --vm 123 CPUID
 	fails 2 CPUID
-	kes --chain --vm 123 --worst
-	fails 2 --chain --worst
 }
 
 @test "--chain: malformed, and not there" {
@@ -91,13 +80,4 @@ vCPU 1
 	rm "$DEBUGFS"/123-11/vcpu1/exit_stats
 	kes --chain --vm 123 --vcpu 1
 	fails 3 vcpu
-}
-
-@test "--chain: SVM" {
-	tree svm 1000000
-	exits hlt in=7-5/0 cycles=50
-	chain 7-5/0 'hlt 50' 'npf 60'
-	kes --chain --vm 7 --csv
-	ok
-	same "$output" $'VCPU,REASON,LEVEL,TIME\n0,hlt,1,50\n0,npf,1,60'
 }

@@ -177,19 +177,6 @@ CPUID,other,other,1,,10.00,400,400,'
 	fails 7 exit_stats HLTX
 }
 
-@test "--keys: options that do not fit" {
-	kes --keys -i 1
-	fails 2 --interval --keys
-	kes --keys --user
-	fails 2 --user --keys
-	kes --keys --hist CPUID
-	fails 2 --hist --keys
-	kes --keys -o AVG
-	fails 2 AVG
-	kes --keys record f
-	fails 2 record --keys
-}
-
 # name KEY: what --keys calls it -> name
 name()
 {
@@ -284,19 +271,6 @@ name()
 					print i, name[i]
 		}' "$header" | sort | awk 'NR % 12 == 0')
 	((n >= 25))
-}
-
-@test "--keys: SVM" {
-	tree svm 1000000
-	newer
-	exits msr in=7-5/0 cycles='4x100'
-	exits npf in=7-5/0 cycles='2x1000'
-	keys msr 'msr:0x830:write 3 0 300 100' 'msr:0x10:read 1 0 100 100' 'other 0 0 0 0'
-	keys npf 'page:0xfee00000:write 1 0 1000 1000' 'memslot:3:read 1 0 1000 1000' 'other 0 0 0 0'
-	kes --keys
-	ok
-	same "${lines[0]}" "svm, system: keys of 2 exit reasons"
-	same "$(first_column)" "msr |-x2APIC \`-IA32_TSC npf |-APIC \`-memslot"
 }
 
 # The files a and b, before and after some more exits

@@ -222,17 +222,3 @@ start_limited()
 	ok
 	same "$(sed -E 's/^[0-9]{4}[^ ]*//' log.vcpu | xargs)" "TIMESTAMP VCPU 0 0"
 }
-
-@test "JSON of lists has the head, too" {
-	exits CPUID in=123-11/0 cycles=5 away=7
-	kes --vms -J -o PID-FD
-	ok
-	jq_is '.[0]|[.schema, .isa, .scope, .unit, .from, .dropped, .vms]' \
-		'[1,"vmx","system","cycles",null,0,[{"pid-fd":"123-11"}]]'
-	kes --user -J
-	ok
-	jq_is '.[0]|[.schema, .user_reasons]' '[1,[]]'
-	kes --vm 123 --preempted-by -J
-	ok
-	jq_is '.[0]|[.scope, .preempted_by]' '["vm 123-11",[]]'
-}

@@ -107,14 +107,3 @@ CPUID,10,4,2,4600,2200,800,550,400,8000,4000"
 	kes --nested --vm 123
 	fails 3 nested
 }
-
-@test "--nested: SVM" {
-	tree svm 1000000
-	newer
-	exits npf in=7-5/0 cycles='2x1000'
-	nested npf nested in=7-5/0 cycles='1000'
-	nested npf reflected in=7-5/0 cycles='1000'
-	kes --nested --csv -o REASON,COUNT,L2,REFLECTED --vm 7
-	ok
-	same "$output" $'REASON,COUNT,L2,REFLECTED\nnpf,2,1,1'
-}

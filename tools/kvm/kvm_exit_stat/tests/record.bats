@@ -99,14 +99,6 @@ is_refused()
 	same "${#lines[@]}" 1
 }
 
-@test "record: a file that is there is replaced" {
-	echo old >f.json
-	kes record f.json
-	ok
-	alone f.json
-	jq -e .kvm_exit_stat f.json
-}
-
 @test "record: the file gets the mode of any new file" {
 	umask 027
 	kes record f.json
@@ -307,15 +299,6 @@ is_refused()
 	same "$(wc -l <f.json)" 4
 }
 
-@test "record -i: a signal in a long interval ends it at once" {
-	start record -i 86400 f.json
-	poll asleep
-	kill -TERM "$PID"
-	finish
-	ok
-	jq -es 'length >= 1' f.json
-}
-
 @test "record -i: SIGKILL leaves the old file" {
 	echo old >f.json
 	start record -i 0.01 f.json
@@ -411,13 +394,6 @@ small()
 edit()
 {
 	jq -c "$2" good >"$1"
-}
-
-@test "files: one written by hand is taken" {
-	small good
-	files diff --csv good good
-	ok
-	same "$(cut -d , -f -10 <<<"${lines[1]}")" "hlt,1,1,0.00,0,0,0.00,0,0,0.00"
 }
 
 @test "files: other keys, order and blanks do not matter" {
