@@ -252,6 +252,9 @@ bad_stat()
 	files diff f.json -t f.json CPUID --csv
 	ok
 	[[ $output == *CPUID* ]]
+	# Once more is no other mode or format.
+	kes --csv --csv --user --user
+	ok
 	kes record -- -h
 	ok
 	[[ -s ./-h ]]

@@ -486,11 +486,12 @@ selected_is()
 @test "--top: the VM that is looked into goes" {
 	named_vms
 	in_background three_vms
-	live --vms -i 0.3
+	live --vms -i 1
 	poll has_names "web db mail"
 	keys Enter
 	poll has_order CPUID
 	rm -r "$DEBUGFS/101-5"
+	poll shows '101-5/exit_stats: No such'
 	poll has_names "db mail"
 	keys q
 	ends_with 0

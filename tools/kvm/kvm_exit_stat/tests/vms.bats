@@ -109,9 +109,10 @@ vms_of()
 		/bin/cloud-hypervisor;--kernel;x|["cloud-hypervisor",null]
 		cloud-hyperviso|["cloud-hyperviso",null]
 	EOF
-	printf 'qemu\0-name\0a\eb\nc\xff\xc2\x9bd' >"$ROOT/proc/3000/cmdline"
+	# A control character of C1, a letter in three bytes that fits in two, and a surrogate
+	printf 'qemu\0-name\0a\eb\nc\xff\xc2\x9bd\xe0\x9f\xbfe\xed\xa0\x80' >"$ROOT/proc/3000/cmdline"
 	kes --vms -J -o NAME -s VM
-	jq_is '.[0].vms[2].name' '"a?b?c???d"' || with "control characters"
+	jq_is '.[0].vms[2].name' '"a?b?c???d???e???"' || with "control characters"
 	: >"$ROOT/proc/3000/cmdline"
 	kes --vms -J -o NAME -s VM
 	jq_is '.[0].vms[2].name' '"cloud-hyperviso"' || with "no words"
@@ -130,13 +131,13 @@ vms_of()
 }
 
 @test "--vms: what JSON escapes, and what it does not" {
-	printf 'qemu\0-name\0a "b" \\ /c\\"größe\t\n\x01\x1f\x7f\xff\xc3,uuid\0-uuid\0"\\\0' \
+	printf 'qemu\0-name\0a "b" \\ /c\\"größe\t\n\x01\x1f\x7f\xff\xc3,uuid\0-uuid\0"\\\x7f\0' \
 		>"$ROOT/proc/3000/cmdline"
 	kes --vms -J -o NAME,UUID,VM,AGE -s VM
 	ok
-	[[ ${output%,*} == *',{"name":"a \"b\" \\ /c\\\"größe???????","uuid":"\"\\","vm":19' ]]
+	[[ ${output%,*} == *',{"name":"a \"b\" \\ /c\\\"größe???????","uuid":"\"\\?","vm":19' ]]
 	same "${#lines[@]}" 1
-	jq_is '.[0].vms[2]|[.name, .uuid]' '["a \"b\" \\ /c\\\"größe???????","\"\\"]'
+	jq_is '.[0].vms[2]|[.name, .uuid]' '["a \"b\" \\ /c\\\"größe???????","\"\\?"]'
 }
 
 @test "--vms: fields of CSV that need quotes" {
@@ -289,6 +290,10 @@ vms_of()
 	kes --vm db
 	fails 2 '2 VMs have that name' '2000-12' '3000-9'
 	[[ $stderr != *win11* ]]
+	printf '%s\0' qemu -uuid "$UUID" >"$ROOT/proc/3000/cmdline"
+	kes --vm "$UUID"
+	fails 2 '2 VMs have that UUID' '2000-11' '3000-9'
+	printf '%s\0' qemu -name db >"$ROOT/proc/3000/cmdline"
 	kes --vm win12
 	fails 3 win12 'win11 \(VM 17, 2000-11\), db \(VM 18, 2000-12\), db \(VM 19, 3000-9\)'
 	kes --vm ''
