@@ -1274,8 +1274,8 @@ struct kvm_exit_stats_table *kvm_exit_stats_read_table(struct kvm *kvm,
 	return table;
 }
 
-/* Read one exit reason of a VM that nobody has any more. */
-void kvm_exit_stats_read_gone(struct kvm *kvm, unsigned int row, struct kvm_exit_stat *stat)
+/* Read one exit reason of a VM that nobody has any more: whether there were exits of it. */
+bool kvm_exit_stats_read_gone(struct kvm *kvm, unsigned int row, struct kvm_exit_stat *stat)
 {
 	struct kvm_vcpu *vcpu;
 	unsigned long i;
@@ -1286,6 +1286,8 @@ void kvm_exit_stats_read_gone(struct kvm *kvm, unsigned int row, struct kvm_exit
 	kvm_for_each_vcpu(i, vcpu, kvm)
 		kvm_exit_stats_add_row(&vcpu->arch.exit_stats, EXIT_STATS_L1, row, stat);
 	mutex_unlock(&kvm_exit_stats_lock);
+
+	return !kvm_exit_times_are_none(&stat->cycles);
 }
 
 /* The exits that such a VM has dropped */

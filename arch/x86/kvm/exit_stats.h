@@ -364,7 +364,7 @@ void kvm_exit_stats_read(unsigned int row, enum kvm_exit_stats_level from,
 			 struct kvm_exit_row *sum);
 struct kvm_exit_stats_table *kvm_exit_stats_read_table(struct kvm *kvm,
 						       const struct kvm_vcpu *vcpu);
-void kvm_exit_stats_read_gone(struct kvm *kvm, unsigned int row, struct kvm_exit_stat *stat);
+bool kvm_exit_stats_read_gone(struct kvm *kvm, unsigned int row, struct kvm_exit_stat *stat);
 u64 kvm_exit_stats_read_gone_dropped(struct kvm *kvm);
 void kvm_exit_stats_free_table(struct kvm_exit_stats_table *table);
 

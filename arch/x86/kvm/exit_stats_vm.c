@@ -142,7 +142,8 @@ static void read_gone_vm(struct gone_vm *gone, struct kvm *kvm, struct kvm_exit_
 	unsigned int row;
 
 	for (row = 0; row < isa->nr_rows; row++) {
-		kvm_exit_stats_read_gone(kvm, row, stat);
+		if (!kvm_exit_stats_read_gone(kvm, row, stat))
+			continue;
 		kvm_exit_stat_merge(&gone->total, stat);
 		add_top_reason(gone->top, isa->reasons[row].name, stat);
 	}
