@@ -29,6 +29,7 @@ on_amd()
 		done
 		# KCSAN sees most where CPUs are two.
 		PARAMETERS="seconds=60 seed=1" L1=$kernel scenario amd torture
+		PARAMETERS="seconds=60 seed=1" L1=$kernel scenario amd enemy
 	done
 	for name in lockdown faults; do
 		L1=sanitize scenario amd "$name"

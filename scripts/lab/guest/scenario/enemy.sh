@@ -14,6 +14,17 @@ echo "$seconds seconds, seed $seed, $(nproc) CPUs"
 rc=0
 timeout -s KILL $((seconds + 120)) enemy "$seconds" "$seed" 2>&1 || rc=$?
 check "it came to its end, with status 0 ($rc)" [ $rc = 0 ]
+leaks=/sys/kernel/debug/kmemleak
+if [ -e $leaks ]; then
+	# What is younger than 5 s, or seen for the first time, does not count.
+	sleep 6
+	echo scan >$leaks
+	sleep 6
+	echo scan >$leaks
+	cat $leaks
+	check "nothing leaked that has to do with exit statistics" \
+		sh -c "! grep -q exit_stats $leaks"
+fi
 check "KVM can be unloaded" unload_kvm
 # Without summaries, of which there are many
 echo "--- dmesg"
