@@ -14,6 +14,14 @@ objects_of()
 	(cd "$1" && grep -rl --include='*.c' exit_stats arch/x86/kvm | sed 's/c$/o/' | sort)
 }
 
+# fragments_of TREE: of the configuration with all of KVM that is there
+fragments_of()
+{
+	local fragments=base,kvm
+	[ ! -e "$1/arch/x86/kvm/vmx/tdx.c" ] || fragments+=,tdx
+	echo "$fragments"
+}
+
 stock()
 {
 	"$top/scripts/base/tree.sh" stock
@@ -205,9 +213,16 @@ without_is_base()
 	return "$rc"
 }
 
-# A 64-bit division would need a function of libgcc, which the kernel has not.
+build_builtin()
+{
+	build_objects builtin "$(fragments_of "$tree"),exit_stats,builtin"
+}
+
+# A 64-bit division would need a function of libgcc, which the kernel has not.  TDX is for 64
+# bits only.
 build_32bit()
 {
+	mapfile -t objects < <(printf '%s\n' "${objects[@]}" | grep -v '/tdx\.o$')
 	ARCH=i386 build_objects 32bit 32bit,kvm,exit_stats &&
 		cd "$build/check-32bit" &&
 		! nm -A -u "${objects[@]}" | grep -E ' __u?(div|mod|divmod)di[34]$'
@@ -215,7 +230,7 @@ build_32bit()
 
 build_clang()
 {
-	build_objects clang base,kvm,exit_stats CC="ccache $clang_of_base" olddefconfig
+	build_objects clang "$(fragments_of "$tree"),exit_stats" CC="ccache $clang_of_base" olddefconfig
 }
 
 # All options that there are, warnings as errors among them
@@ -295,8 +310,8 @@ series_patch()
 # is not there.  The symbol of the unit tests comes with one of the patches.
 series_builds()
 {
-	local fragments=base,kvm objects
-	[ ! -e "$series_tree/arch/x86/kvm/vmx/tdx.c" ] || fragments+=,tdx
+	local fragments objects
+	fragments=$(fragments_of "$series_tree")
 	mapfile -t objects < <(objects_of "$series_tree")
 
 	if grep -q '^config KVM_EXIT_STATS_KUNIT_TEST' "$series_tree/arch/x86/kvm/Kconfig"; then
@@ -404,7 +419,7 @@ mapfile -t objects < <(objects_of "$tree")
 for test in diff_is_fresh patches_are_clean new_files_are_clean abi_is_valid \
 	scripts_are_clean rooms_call_downward man_page_is_clean tool_has_no_warning tool_is_installed \
 	selftests_have_no_warning \
-	"build_kvm modular exit_stats" "build_objects builtin base,kvm,exit_stats,builtin" \
+	"build_kvm modular exit_stats" build_builtin \
 	"build_kvm minimal exit_stats,minimal" "build_kvm without without" \
 	without_is_base build_32bit build_clang build_allmod series_is_right \
 	sparse_has_no_warning coccinelle_has_no_report tool_has_no_finding; do
