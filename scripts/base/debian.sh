@@ -34,6 +34,8 @@ unpack()
 	SUITE=$suite "$top/scripts/base/fetch.sh" debian "linux-image-$release" "linux-headers-$release" \
 		"linux-headers-$abi-common" "${parts[@]}"
 	[ "$(cat "$dir/release" 2>/dev/null)" != "$release" ] || return 0
+	# Since Debian 13, the packages have no /lib, where depmod and modprobe look.
+	[ -e "$dir/lib" ] || ln -s usr/lib "$dir/lib"
 	depmod -b "$dir" "$release"
 	# Where initramfs.sh looks for a kernel, and finds no modules beside it
 	mkdir -p "$build/debian-kernel/arch/x86/boot"

@@ -42,7 +42,7 @@ esac
 l1=$build/l1/${L1:-kernel}
 # What a scenario takes, but for what the line "# boot: NAME=VALUE..." at its head says: MiB
 # of memory, CPUs, seconds until it is given up, a parameter of the kernel
-memory=320
+memory=384
 cpus=1
 limit=400
 parameters=
