@@ -110,7 +110,8 @@ abi_is_valid()
 # build_kvm NAME FRAGMENTS: KVM with every warning an error
 build_kvm()
 {
-	"$top/scripts/lab/kernel.sh" "check-$1" "base,kvm,$2" W=1 arch/x86/kvm/ virt/lib/
+	"$top/scripts/lab/kernel.sh" "check-$1" "$(fragments_of "$tree"),$2" W=1 \
+		arch/x86/kvm/ virt/lib/
 }
 
 # build_objects NAME FRAGMENTS [MAKE'S-ARGUMENT...]: the same, of what has to do with the
@@ -154,13 +155,14 @@ sparse_warnings()
 # KVM has some of its own.
 sparse_has_no_warning()
 {
-	local base patched object in_stock=()
+	local base patched object fragments in_stock=()
 	stock || return
 	for object in "${objects[@]}"; do
 		[ ! -e "$stock_tree/${object%o}c" ] || in_stock+=("$object")
 	done
-	base=$(sparse_warnings "$stock_tree" check-base base,kvm,without "${in_stock[@]}") &&
-		patched=$(sparse_warnings "$tree" check-modular base,kvm,exit_stats \
+	fragments=$(fragments_of "$tree")
+	base=$(sparse_warnings "$stock_tree" check-base "$fragments,without" "${in_stock[@]}") &&
+		patched=$(sparse_warnings "$tree" check-modular "$fragments,exit_stats" \
 			"${objects[@]}") || return
 	echo "Those that the patches add:"
 	! comm -13 <(echo "$base") <(echo "$patched") | grep .

@@ -117,3 +117,12 @@ report_totals()
 			exit failed > 0
 		}' "$results"
 }
+
+# Prometheus, with promtool, which is a package of its own since Debian 13
+fetch_prometheus()
+{
+	local packages=(prometheus prometheus-node-exporter)
+
+	! apt-cache show promtool >/dev/null 2>&1 || packages+=(promtool)
+	"$top/scripts/base/fetch.sh" prometheus "${packages[@]}"
+}

@@ -161,7 +161,8 @@ build_bats()
 
 build_promtool()
 {
-	"$copy/scripts/base/fetch.sh" prometheus prometheus prometheus-node-exporter
+	# shellcheck disable=SC2016  # of the copy
+	bash -c '. "$0/scripts/test/lib.sh" && fetch_prometheus' "$copy"
 }
 
 # kunit MACHINE

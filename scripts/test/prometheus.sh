@@ -240,12 +240,13 @@ query()
 }
 
 # One line for each series, the same of a text and of the server: labels in one
-# order, numbers in one notation.
+# order, numbers in one notation: jq 1.7 has the digits of a text until it calculates.
 # shellcheck disable=SC2016  # variables of jq
-lines='def line($name; $labels; $value):
-	$labels | if .le and .le != "+Inf" then .le |= tonumber else . end |
+lines='def number: tonumber * 1;
+	def line($name; $labels; $value):
+	$labels | if .le and .le != "+Inf" then .le |= number else . end |
 	"\($name){\(to_entries | sort_by(.key) | map("\(.key)=\(.value)") | join(","))} " +
-	"\($value | tonumber)";'
+	"\($value | number)";'
 
 series_of_text()
 {

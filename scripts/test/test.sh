@@ -39,7 +39,7 @@ fi
 step printcount printcount
 step tests "$top/scripts/lab/selftests.sh"
 step tool-sanitized "$top/scripts/lab/tool.sh" sanitized
-step prometheus "$top/scripts/base/fetch.sh" prometheus prometheus prometheus-node-exporter
+step prometheus fetch_prometheus
 step initramfs "$top/scripts/lab/initramfs.sh"
 [ "${QUICK-}" ] || step initramfs-builtin "$top/scripts/lab/initramfs.sh" builtin builtin
 [ "$(bochs_major)" -lt 3 ] || step initramfs-apicv apicv_initramfs
