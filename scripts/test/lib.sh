@@ -118,11 +118,19 @@ report_totals()
 		}' "$results"
 }
 
+# served PACKAGE...: those of these that this release of Debian has
+served()
+{
+	local package
+	for package; do
+		! apt-cache show "$package" >/dev/null 2>&1 || echo "$package"
+	done
+}
+
 # Prometheus, with promtool, which is a package of its own since Debian 13
 fetch_prometheus()
 {
-	local packages=(prometheus prometheus-node-exporter)
-
-	! apt-cache show promtool >/dev/null 2>&1 || packages+=(promtool)
-	"$top/scripts/base/fetch.sh" prometheus "${packages[@]}"
+	local packages
+	mapfile -t packages < <(served promtool)
+	"$top/scripts/base/fetch.sh" prometheus prometheus prometheus-node-exporter "${packages[@]}"
 }

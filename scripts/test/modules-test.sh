@@ -42,8 +42,9 @@ refused_beside_dkms()
 		[ ! -e "$root/lib/modules/$release/updates/kvm" ]
 }
 
-# What is not installed here, and needs no more
-"$top/scripts/base/fetch.sh" initramfs-tools initramfs-tools-core
+# What is not installed here, and needs no more.  Since Debian 13, a part of it is apart.
+mapfile -t packages < <(served initramfs-tools-bin)
+"$top/scripts/base/fetch.sh" initramfs-tools initramfs-tools-core "${packages[@]}"
 export PATH=$build/initramfs-tools/usr/bin:$PATH
 rm -rf "$root"
 mkdir -p "$root"

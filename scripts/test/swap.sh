@@ -18,5 +18,6 @@ mv "$more/new/lib/modules/$release/updates/kvm"/* "$more/patched/"
 rm -r "$more/new"
 "$top/scripts/base/debian.sh" modules "$more" kvm-intel kvm-amd
 
+# xz for its library: since Debian 13, kmod loads that itself, if it is there.
 GUEST=kernel MORE=$more "$top/scripts/lab/initramfs.sh" swap debian-kernel none \
-	/bin/bash /sbin/{modprobe,insmod,rmmod,modinfo,depmod}
+	/bin/bash /usr/bin/xz /sbin/{modprobe,insmod,rmmod,modinfo,depmod}
