@@ -130,7 +130,7 @@ served()
 # Prometheus, with promtool, which is a package of its own since Debian 13
 fetch_prometheus()
 {
-	local packages
-	mapfile -t packages < <(served promtool)
-	"$top/scripts/base/fetch.sh" prometheus prometheus prometheus-node-exporter "${packages[@]}"
+	local split_off
+	mapfile -t split_off < <(served promtool)
+	"$top/scripts/base/fetch.sh" prometheus prometheus prometheus-node-exporter "${split_off[@]}"
 }

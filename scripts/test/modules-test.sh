@@ -43,8 +43,8 @@ refused_beside_dkms()
 }
 
 # What is not installed here, and needs no more.  Since Debian 13, a part of it is apart.
-mapfile -t packages < <(served initramfs-tools-bin)
-"$top/scripts/base/fetch.sh" initramfs-tools initramfs-tools-core "${packages[@]}"
+mapfile -t split_off < <(served initramfs-tools-bin)
+"$top/scripts/base/fetch.sh" initramfs-tools initramfs-tools-core "${split_off[@]}"
 export PATH=$build/initramfs-tools/usr/bin:$PATH
 rm -rf "$root"
 mkdir -p "$root"
