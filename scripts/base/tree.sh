@@ -3,8 +3,9 @@
 # this repository at their places, and the series of patches on top.
 # tree.sh diff: write changes made in build/linux back to this repository, and
 # regenerate cmpe283-3.diff.
-# tree.sh fresh: fail if cmpe283-3.diff is not what the sources make of it.  For another
-# base than the default, cmpe283-3.diff is in build/BASE.
+# tree.sh fresh: fail if cmpe283-3.diff is not what the sources make of it, wherever the lines
+# are in the files of this release of Debian.  For another base than the default,
+# cmpe283-3.diff is in build/BASE.
 # tree.sh stock: make build/linux.stock Debian's source as it is.  What no patch can touch
 # is shared with build/linux.
 #
@@ -219,6 +220,13 @@ whole_diff()
 	tree_git diff --full-index --no-renames base "$commit"
 }
 
+# Releases of Debian have the same lines at other places in a file.
+without_places()
+{
+	sed -E -e '/^index [0-9a-f]{40}\.\./d' \
+		-e 's/^@@ -[0-9]+(,[0-9]+)? \+[0-9]+(,[0-9]+)? @@/@@\1\2 @@/'
+}
+
 source=$("$top/scripts/base/source.sh")
 case ${1-} in
 '')
@@ -235,7 +243,8 @@ fresh)
 	unpack
 	# That of another base is not kept, i.e. never stale, but must apply, too.
 	[ "$base_version" = "$default_base" ] || whole_diff >"$diff_file"
-	whole_diff | cmp -s - "$diff_file" || die "cmpe283-3.diff is stale: run make diff"
+	cmp -s <(whole_diff | without_places) <(without_places <"$diff_file") ||
+		die "cmpe283-3.diff is stale: run make diff"
 	export GIT_INDEX_FILE=$tree/.git/fresh-index
 	tree_git read-tree base
 	tree_git apply --cached --check "$diff_file" ||
