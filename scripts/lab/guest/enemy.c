@@ -176,27 +176,33 @@ static void run_program(struct guest *guest)
 	guest->vcpu.run->immediate_exit = 0;
 }
 
-static void set_region(struct guest *guest, uint32_t slot, uint32_t gpa, void *mem, uint64_t size,
-		       uint32_t flags)
-{
-	struct kvm_userspace_memory_region region = {
-		.slot = slot,
-		.flags = flags,
-		.guest_phys_addr = gpa,
-		.memory_size = size,
-		.userspace_addr = (uintptr_t)mem,
-	};
-
-	kvm_ioctl(guest->vm.fd, "KVM_SET_USER_MEMORY_REGION", KVM_SET_USER_MEMORY_REGION, &region);
-}
-
 static void put(uint32_t address, uint64_t value)
 {
 	memcpy(data + (address - DATA), &value, sizeof(value));
 }
 
+/* Of a physical address: the same for all guests */
+static unsigned int physical_bits(struct guest *guest)
+{
+	static unsigned int bits;
+	struct kvm_cpuid2 *cpuid;
+	unsigned int i;
+
+	if (bits)
+		return bits;
+
+	bits = 36;
+	cpuid = get_cpuid(&guest->vm);
+	for (i = 0; i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function == 0x80000008)
+			bits = cpuid->entries[i].eax & 0xff;
+	}
+	free(cpuid);
+	return bits;
+}
+
 /* Memory as it is at the beginning: identical addresses up to 4 GiB, then PHYSICAL_END */
-static void set_up_memory(unsigned int physical_bits)
+static void set_up_memory(struct guest *guest)
 {
 	static const uint64_t gdt[] = {
 		0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00008b0000000067 | TSS << 16,
@@ -207,7 +213,7 @@ static void set_up_memory(unsigned int physical_bits)
 	put(ADDRESS(PML4), ADDRESS(PDPT) | 7);
 	for (i = 0; i < 4; i++)
 		put(ADDRESS(PDPT) + 8 * i, (uint64_t)i << 30 | 0xe7);
-	put(ADDRESS(PDPT) + 8 * i, ((1ull << physical_bits) - (1ull << 30)) | 0xe7);
+	put(ADDRESS(PDPT) + 8 * i, ((1ull << physical_bits(guest)) - (1ull << 30)) | 0xe7);
 	for (i = 0; i < ARRAY_SIZE(gdt); i++)
 		put(GDT + 8 * i, gdt[i]);
 	/* Trap gates to the handler, which keep interrupts enabled */
@@ -310,21 +316,6 @@ static uint64_t get_msr(struct guest *guest, uint32_t index)
 	return msrs.entry.data;
 }
 
-static unsigned int physical_bits(struct guest *guest)
-{
-	struct { struct kvm_cpuid2 head; struct kvm_cpuid_entry2 entries[256]; } cpuid = {
-		.head.nent = 256,
-	};
-	unsigned int i;
-
-	kvm_ioctl(guest->vm.kvm, "KVM_GET_SUPPORTED_CPUID", KVM_GET_SUPPORTED_CPUID, &cpuid);
-	for (i = 0; i < cpuid.head.nent; i++) {
-		if (cpuid.entries[i].function == 0x80000008)
-			return cpuid.entries[i].eax & 0xff;
-	}
-	return 36;
-}
-
 /* A vCPU that may nest, and has had an exit: what it returns with counts from then on. */
 static void create_guest(struct guest *guest, bool irqchip)
 {
@@ -335,9 +326,9 @@ static void create_guest(struct guest *guest, bool irqchip)
 	open_vm(&guest->vm);
 	if (irqchip)
 		kvm_ioctl(guest->vm.fd, "KVM_CREATE_IRQCHIP", KVM_CREATE_IRQCHIP, NULL);
-	set_region(guest, 0, CODE, code, PAGE_SIZE, KVM_MEM_READONLY);
-	set_region(guest, 1, L2_CODE, l2_code, PAGE_SIZE, KVM_MEM_READONLY);
-	set_region(guest, 2, DATA, data, NR_PAGES * PAGE_SIZE, 0);
+	set_memory(&guest->vm, 0, CODE, code, PAGE_SIZE, KVM_MEM_READONLY);
+	set_memory(&guest->vm, 1, L2_CODE, l2_code, PAGE_SIZE, KVM_MEM_READONLY);
+	set_memory(&guest->vm, 2, DATA, data, NR_PAGES * PAGE_SIZE, 0);
 	open_vcpu(&guest->vm, &guest->vcpu, 0);
 	guest->stats = open_kvm_stats(&guest->vcpu);
 	guest->is_dead = false;
@@ -345,7 +336,7 @@ static void create_guest(struct guest *guest, bool irqchip)
 		kvm_ioctl(guest->vcpu.fd, "KVM_SET_MSRS", KVM_SET_MSRS, &msrs);
 	did(VCPUS);
 
-	set_up_memory(physical_bits(guest));
+	set_up_memory(guest);
 	load(NULL);
 	set_sregs(guest, false, true);
 	set_regs(guest, 0, 0, 0);
@@ -448,7 +439,7 @@ static void attack_instructions(struct prng *prng)
 
 		create_guest(&guest, chance(prng, 3));
 		for (programs = 1 + below(prng, 4); programs && !guest.is_dead; programs--) {
-			set_up_memory(physical_bits(&guest));
+			set_up_memory(&guest);
 			load_ops(prng, nested);
 			clear_events(&guest);
 			set_sregs(&guest, nested, !chance(prng, 4));

@@ -56,8 +56,8 @@ int main(int argc, char *argv[])
 
 	start = now_us();
 	for (i = 0; i < pairs; i++) {
-		set_memory(&vm, 1, PAGES, pages, PAGE_SIZE);
-		set_memory(&vm, 1, PAGES, pages, 0);
+		set_memory(&vm, 1, PAGES, pages, PAGE_SIZE, 0);
+		set_memory(&vm, 1, PAGES, pages, 0, 0);
 	}
 	printf("%lu %lu\n", (now_us() - start) / pairs, exits_of_kvm());
 	/* The vCPU's thread ends with this one. */

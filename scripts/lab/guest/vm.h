@@ -168,10 +168,12 @@ static void *map_memory(size_t size)
 	return mem;
 }
 
-static void set_memory(struct vm *vm, uint32_t slot, uint64_t gpa, void *mem, uint64_t size)
+static void set_memory(struct vm *vm, uint32_t slot, uint64_t gpa, void *mem, uint64_t size,
+		       uint32_t flags)
 {
 	struct kvm_userspace_memory_region region = {
 		.slot = slot,
+		.flags = flags,
 		.guest_phys_addr = gpa,
 		.memory_size = size,
 		.userspace_addr = (uintptr_t)mem,
@@ -192,14 +194,22 @@ static void set_up_pic(struct vm *vm)
 	kvm_ioctl(vm->fd, "KVM_SET_IRQCHIP", KVM_SET_IRQCHIP, &chip);
 }
 
-static void set_up_cpuid(struct vcpu *vcpu)
+/* What the CPU and KVM have, to be freed */
+static struct kvm_cpuid2 *get_cpuid(struct vm *vm)
 {
 	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + 256 * sizeof(cpuid->entries[0]));
 
 	if (!cpuid)
 		err(1, "cpuid");
 	cpuid->nent = 256;
-	kvm_ioctl(vcpu->vm->kvm, "KVM_GET_SUPPORTED_CPUID", KVM_GET_SUPPORTED_CPUID, cpuid);
+	kvm_ioctl(vm->kvm, "KVM_GET_SUPPORTED_CPUID", KVM_GET_SUPPORTED_CPUID, cpuid);
+	return cpuid;
+}
+
+static void set_up_cpuid(struct vcpu *vcpu)
+{
+	struct kvm_cpuid2 *cpuid = get_cpuid(vcpu->vm);
+
 	kvm_ioctl(vcpu->fd, "KVM_SET_CPUID2", KVM_SET_CPUID2, cpuid);
 	free(cpuid);
 }
@@ -249,7 +259,7 @@ static __maybe_unused void create_vm(struct vm *vm)
 
 	vm->code = map_memory(PAGE_SIZE);
 	memcpy(vm->code, guest, guest_end - guest);
-	set_memory(vm, 0, 0, vm->code, PAGE_SIZE);
+	set_memory(vm, 0, 0, vm->code, PAGE_SIZE, 0);
 }
 
 /* A vCPU whose registers are those of a reset */
@@ -354,7 +364,7 @@ static __maybe_unused void *map_pages(struct vm *vm, const struct type *type,
 		return NULL;
 
 	pages = map_memory(size);
-	set_memory(vm, 1, PAGES, pages, size);
+	set_memory(vm, 1, PAGES, pages, size, 0);
 	return pages;
 }
 
@@ -363,7 +373,7 @@ static __maybe_unused void unmap_pages(struct vm *vm, void *pages, unsigned long
 	if (!pages)
 		return;
 
-	set_memory(vm, 1, PAGES, pages, 0);
+	set_memory(vm, 1, PAGES, pages, 0, 0);
 	munmap(pages, exits * PAGE_SIZE);
 }
 
