@@ -36,20 +36,20 @@
 /* Each vCPU has a file descriptor, and each VM two, of which there are 1024. */
 #define MAX_FDS		1000
 
-static void read_file(const char *path)
+static void read_file(char *path[])
 {
 	static char text[1 << 16];
 	ssize_t length;
 	int fd;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(*path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		err(1, "%s", path);
+		err(1, "%s", *path);
 	length = read(fd, text, sizeof(text));
 	if (length < 0)
-		err(1, "%s", path);
+		err(1, "%s", *path);
 	if (length == sizeof(text))
-		errx(1, "%s is too long", path);
+		errx(1, "%s is too long", *path);
 	close(fd);
 }
 
@@ -72,61 +72,51 @@ static void run(char *argv[], bool quiet)
 		errx(1, "%s ended with status %#x", argv[0], status);
 }
 
-static int cost_of_files(char *paths[])
+static void run_quietly(char *argv[])
 {
-	unsigned long sum = 0, least, start, cycles;
-	unsigned int i;
-
-	for (; *paths; paths++) {
-		least = ULONG_MAX;
-		for (i = 0; i < RUNS; i++) {
-			start = __rdtsc();
-			read_file(*paths);
-			cycles = __rdtsc() - start;
-			if (cycles < least)
-				least = cycles;
-		}
-		sum += least;
-	}
-
-	return printf("%lu\n", sum) < 0;
+	run(argv, true);
 }
 
-static int cost_of_command(char *argv[])
+static void write_1(char *path[])
+{
+	int fd = open(*path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "1\n", 2) != 2)
+		err(1, "%s", *path);
+	close(fd);
+}
+
+/* What a job takes, each time after a command, unless that is NULL */
+static unsigned long least_cycles(void (*job)(char *args[]), char *args[], char *command[])
 {
 	unsigned long least = ULONG_MAX, start, cycles;
 	unsigned int i;
 
 	for (i = 0; i < RUNS; i++) {
+		if (command)
+			run(command, true);
 		start = __rdtsc();
-		run(argv, true);
+		job(args);
 		cycles = __rdtsc() - start;
 		if (cycles < least)
 			least = cycles;
 	}
 
-	return printf("%lu\n", least) < 0;
+	return least;
 }
 
-static int cost_of_write(const char *path, char *argv[])
+static unsigned long cost_of_files(char *paths[])
 {
-	unsigned long least = ULONG_MAX, start, cycles;
-	unsigned int i;
-	int fd;
+	unsigned long sum = 0;
 
-	for (i = 0; i < RUNS; i++) {
-		run(argv, true);
-		start = __rdtsc();
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd < 0 || write(fd, "1\n", 2) != 2)
-			err(1, "%s", path);
-		close(fd);
-		cycles = __rdtsc() - start;
-		if (cycles < least)
-			least = cycles;
-	}
+	for (; *paths; paths++)
+		sum += least_cycles(read_file, paths, NULL);
+	return sum;
+}
 
-	return printf("%lu\n", least) < 0;
+static int print(unsigned long number)
+{
+	return printf("%lu\n", number) < 0;
 }
 
 static int with_vms(char *argv[])
@@ -154,15 +144,15 @@ static int with_vms(char *argv[])
 int main(int argc, char *argv[])
 {
 	if (argc > 2 && !strcmp(argv[1], "files"))
-		return cost_of_files(argv + 2);
+		return print(cost_of_files(argv + 2));
 	if (argc > 2 && !strcmp(argv[1], "run"))
-		return cost_of_command(argv + 2);
+		return print(least_cycles(run_quietly, argv + 2, NULL));
 	if (argc > 3 && !strcmp(argv[1], "write"))
-		return cost_of_write(argv[2], argv + 3);
+		return print(least_cycles(write_1, argv + 2, argv + 3));
 	if (argc > 5 && !strcmp(argv[1], "vms"))
 		return with_vms(argv + 2);
 	if (argc == 2 && !strcmp(argv[1], "slab"))
-		return printf("%lu\n", unreclaimable_memory()) < 0;
+		return print(unreclaimable_memory());
 
 	errx(2, "usage: read_cost files PATH... | run COMMAND... | write PATH COMMAND... | slab |\n"
 		"                 vms VMS VCPUS EXITS COMMAND...");
