@@ -79,6 +79,13 @@ function takes(what, cpus, vcpus)
 	return read[what, cpus, vcpus]
 }
 
+# The same by the line through what it takes with 1 and with 256 vCPUs
+function takes_by_line(what, cpus, vcpus,	one)
+{
+	one = takes(what, cpus, 1)
+	return one + (vcpus - 1) * (takes(what, cpus, 256) - one) / 255
+}
+
 function added(machine, type, how)
 {
 	return least[machine, type, how] - least[machine, type, "without"]

@@ -88,7 +88,7 @@ function takes_at_most(what, of, most)
 function goes_by_vcpus(what, cpus,	value, line)
 {
 	value = takes(what, cpus, 64)
-	line = takes(what, cpus, 1) + 63 * (takes(what, cpus, 256) - takes(what, cpus, 1)) / 255
+	line = takes_by_line(what, cpus, 64)
 	law(value > 0 && value >= 0.9 * line && value <= 1.1 * line,
 	    sprintf("%s with %d possible CPUs and 64 vCPUs takes %d, of 1 and 256 follows %d, within 10 %%", \
 		    what, cpus, value, line))

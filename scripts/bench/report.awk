@@ -175,13 +175,12 @@ function read_table(file,	r, id, part)
 	       bytes["vcpu"], bytes["row"], bytes["loaded"] >file
 }
 
-# How it goes on from the figures with 1 and 256 vCPUs, and with the least and most possible CPUs
-function extrapolated(job, cpus, vcpus,	one, most)
+# How it goes on from the figures, for CPUs by those with the least and the most possible ones
+function extrapolated(job, cpus, vcpus,	most)
 {
 	most = reads[nr_reads] + 0
-	one = takes(job, 1, 1)
-	return one + (cpus - 1) * (takes(job, most, 1) - one) / (most - 1) + \
-	       (vcpus - 1) * (takes(job, 1, 256) - one) / 255
+	return takes_by_line(job, 1, vcpus) + \
+	       (cpus - 1) * (takes(job, most, 1) - takes(job, 1, 1)) / (most - 1)
 }
 
 function scale_table(file,	cpus, vcpus, memory, j)
