@@ -1,12 +1,7 @@
 # shellcheck shell=sh
 # boot: memory=768 cpus=2 limit=600
 # A host with many VMs: 64 of them with 256 vCPUs in all, which come and go together while
-# readers read.  What readers, a reset and the end of a VM take meanwhile is printed:
-#
-#	scale WHAT MICROSECONDS
-#
-# With two CPUs, time is that of this machine, which may be busy, i.e. no test: see
-# bench-readers.sh for what is exact.
+# readers read.  bench-readers.sh has what that takes, exactly.
 . /lib/l1.sh
 cd "$HOME" || exit
 
@@ -147,36 +142,11 @@ check "round $round: vCPUs add up to their VM, VMs to the system" \
 check "round $round: no exit was dropped" sh -c "! grep ': dropped' added"
 EOF
 
-# Times with 256 vCPUs, and one that runs
-cat >cost.sh <<'EOF'
-. /lib/l1.sh
-exit_loop cpuid 1000 1000000 >/dev/null &
-loop=$!
-khz=$(cat "$STATS/tsc_khz")
-# cost WHAT CYCLES
-cost()
-{
-	echo "scale $1 $(($2 * 1000 / khz))"
-}
-cost tool "$(read_cost run kvm_exit_stat --raw)"
-cost vms "$(read_cost run kvm_exit_stat --vms --raw)"
-cost table "$(read_cost files "$TABLE")"
-cost total "$(read_cost files "$STATS/total_exits")"
-cost summary "$(read_cost write "$STATS/dump" true)"
-cost reset "$(read_cost write "$STATS/reset" vm_life 64 1)"
-# shellcheck disable=SC2046  # four numbers, of nanoseconds
-set -- $(vm_life 64 4)
-echo "scale end $(($2 / 1000))"
-echo "scale end-work $(($3 / 1000))"
-kill $loop
-EOF
-
 load_kvm
 echo 0 >"$STATS/interval"
 cat "$TABLE" >before
 sh read.sh &
 readers=$!
-time=$(cut -d ' ' -f 1 /proc/uptime)
 for round in 1 2 3; do
 	read_cost vms 64 4 10 sh living.sh $round
 	cat "$TABLE" >after
@@ -187,9 +157,6 @@ for round in 1 2 3; do
 done
 touch over
 wait $readers
-echo "scale rounds $(awk -v from="$time" '{ printf "%.0f\n", ($1 - from) * 1e6 }' /proc/uptime)"
 cat wrong
 check "readers read $(cat reads) times, and nothing was wrong" \
 	[ "$(cat reads)" -gt 3 -a ! -s wrong ]
-
-read_cost vms 64 4 2 sh cost.sh
