@@ -33,8 +33,10 @@ make_root()
 # inside COMMAND: in the directory, with nothing of this machine but its kernel
 inside()
 {
+	# A mount of its own, as unshare inside wants of its root
 	# shellcheck disable=SC2016  # the inner shell's
 	unshare --mount --pid --fork --kill-child bash -ec '
+		mount --bind "$1" "$1"
 		mount -t proc proc "$1/proc"
 		mount --rbind --make-rslave /sys "$1/sys"
 		mount --rbind --make-rslave /dev "$1/dev"

@@ -59,7 +59,7 @@ IO_INSTRUCTION,handling,late,700,17,win11,0x0,port:0x3f8:1:write,"COM1 0x3f8, 1 
 	kes --worst -J -t -o REASON,TIME,VM,NAME,VCPU,CPU,RIP,KEY,USER%,PREEMPTED%
 	ok
 	jq_is '.[0].worst[0]' '{"reason":"CPUID","time":45.000,"vm":9,"name":null,"vcpu":1,"cpu":2,
-		"rip":null,"key":null,"user%":60,"preempted%":5}'
+		"rip":null,"key":null,"user%":60.00,"preempted%":5.00}'
 	kes --worst --csv
 	ok
 	same "${lines[0]}" REASON,KIND,SPAN,TIME,AGO,WHEN,VM,NAME,VCPU,CPU,RIP,KEY,KEY_NAME,KVM%,USER%,BLOCKED%,PREEMPTED%
