@@ -12,38 +12,38 @@
  * a maximum of 3000, and one each in the buckets [512, 1024) and [2048, 4096).  T0
  * and T2 are common to neighbours, i.e. the times in the guest and away leave no gap.
  *
- * An exit is recorded once, at T1.  That closes the exit before, too: its T2 is known
- * by then, as is the time in the guest between the two.  I.e. the last exit of a vCPU
- * has no away time yet.
+ * An exit is recorded once, at T1.  That also closes the exit before it: by then, the T2
+ * of that one is known, and the time in the guest between the two.  The last exit of a
+ * vCPU has no away time yet.
  *
- * Where the vCPU goes away for another reason than KVM, stamps are taken, too, but
- * that is rare.  Such parts are kept with the vCPU until their exit is closed.  What they
- * tell beyond a time is recorded at once: what KVM_RUN returned with, for the exit before
- * it, and which processes took the CPU, of which a vCPU keeps the most frequent ones.
+ * There are more stamps where a vCPU is away for another reason than KVM, which is rare.
+ * Such parts of an away time are kept with the vCPU until their exit is closed.  What is
+ * known of them besides the time is recorded at once: what KVM_RUN returned with, for the
+ * exit before it, and the processes that most often took the CPU of a vCPU.
  *
  * Each vCPU has a table, with a row for each reason that it has met, and nobody else
  * has any: the system is the sum of the vCPUs that live, and of the rows of those that
  * are gone, which are the globals next to {vmx,svm}_handle_exit().  A table has one
  * writer, the task that has vcpu->mutex.  Readers copy a row under the table's sequence
- * count, and walk tables under the mutex under which vCPUs come and go: whatever a vCPU
- * had recorded is there once, before and after it goes.
+ * count, and walk tables under the mutex under which vCPUs come and go: what a vCPU has
+ * recorded is seen exactly once, before it goes and after.
  *
- * A guest that nests has rows of its own for L2.  While it is asked for, a row has keys as
- * well, i.e. what its exits were for: see exit_stats_top.c.
+ * A guest that nests has rows of its own for L2.  While "keys" is on, a row has keys, too,
+ * i.e. what its exits were for: see exit_stats_top.c.
  *
- * The common exit is recorded without a call.  Whatever is longer than all of its reason in
- * this window of time takes the slower path, and is described there: see exit_stats_worst.c.
+ * The common exit is recorded without a call.  One that is the longest of its reason in the
+ * current window of time takes a slower path, which describes it: see exit_stats_worst.c.
  *
  * The era says what is current.  Its lower half is the generation, which a reset
- * increments: a table of another one is empty, for readers at once, and for its owner
+ * increments: a table of an older one is empty, for readers at once, and for its owner
  * when it next records.  The upper half is incremented when recording is switched,
  * and odd while it is on.  A vCPU keeps the era of its last record: if that is over,
- * what it has stamped is void, for no time to begin in one era and to end in another.
+ * its stamps are void, so that no time begins in one era and ends in another.
  *
  * What is approximate: interrupts and preemption between T0 and T1 count as handling.
- * A vCPU that migrates to a CPU with a TSC that lags behind can see a later stamp
- * before an earlier one: such a time counts with 0 cycles, and as a clock warp.  A sum
- * of many vCPUs stops at U64_MAX.
+ * If a vCPU migrates to a CPU whose TSC lags behind, a later stamp can be less than an
+ * earlier one: such a time counts with 0 cycles, and as a clock warp.  A sum of many
+ * vCPUs saturates at U64_MAX.
  */
 #define pr_fmt(fmt) "kvm_exit_stats: " fmt
 
@@ -92,17 +92,17 @@ static u32 keys_since;
 static DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_summaries);
 
 #define ERA_SWITCH		BIT_ULL(32)
-/* Changes what exits are late for, and nothing else: see kvm_exit_late_turn(). */
+/* Incremented when a window of time ends, see kvm_exit_late_turn(): voids no stamp */
 #define ERA_TURN		BIT_ULL(56)
 #define ERA_TURNS		GENMASK_ULL(62, 56)
-/* Only in what a vCPU keeps: some of its parts are yet to be recorded. */
+/* Only in the era of a vCPU: its next record must take the slow path. */
 #define ERA_PARTED		BIT_ULL(63)
 
 static u64 kvm_exit_stats_era __read_mostly = 1;
 
 /*
- * Codes below this have their row looked up: all that occur but for a few rare ones
- * of SVM.  Those without a name have the row that no vCPU ever gets.
+ * Codes below this have their row in a table, i.e. all but a few rare ones of SVM.
+ * Codes without a name have a row that no vCPU ever allocates.
  */
 #define EXIT_STATS_CODES	0x410
 #define EXIT_STATS_NO_ROW	KVM_EXIT_STATS_MAX_ROWS
@@ -114,7 +114,7 @@ EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_isa);
 static struct kmem_cache *row_cache __read_mostly;
 static struct kmem_cache *keys_cache __read_mostly;
 
-/* Guards the vCPUs that live, what those had that are gone, and all settings. */
+/* Guards the list of vCPUs, the rows of those that are gone, and all settings. */
 static DEFINE_MUTEX(kvm_exit_stats_lock);
 static LIST_HEAD(vcpus);
 static struct kvm_exit_preemptor gone_preemptors[KVM_EXIT_STATS_TOP];
@@ -136,14 +136,14 @@ static unsigned long summary_busy;
 static atomic_t summaries_folded;
 
 /*
- * A guest that exits in a loop, or any user of /dev/kvm, must not flood the log, but
- * each summary of a guest that boots be there.
+ * A guest that exits in a loop, or any user of /dev/kvm, must not flood the log.  But no
+ * summary of a guest that boots may be missing.
  */
 static struct ratelimit_state summary_ratelimit =
 	RATELIMIT_STATE_INIT_FLAGS(summary_ratelimit, 600 * HZ, 100,
 				   RATELIMIT_MSG_ON_RELEASE);
 
-/* Windows of time, of which the worst exits are those of late */
+/* The windows of time that {cycles,away}_late are about */
 #define EXIT_STATS_WINDOW	(30 * HZ)
 static void kvm_exit_stats_turn(struct work_struct *work);
 static DECLARE_DEFERRABLE_WORK(turn_work, kvm_exit_stats_turn);
@@ -188,21 +188,21 @@ static bool era_has_turned(u64 a, u64 b)
 	return (a ^ b) & ERA_TURNS;
 }
 
-/* READ_ONCE() keeps this, which is rare, out of the path where the sum is raised. */
+/* READ_ONCE() keeps the compiler from merging this rare load into the common path. */
 static bool kvm_exit_times_are_none(const struct kvm_exit_times *times)
 {
 	return !READ_ONCE(times->sum) && !times->hist[0];
 }
 
-/* Longer times are for the last bucket, negative ones for none. */
+/* Times from here on, and negative ones, need more than kvm_exit_times_bucket(). */
 #define EXIT_STATS_LONG		BIT_ULL(EXIT_STATS_HIST_BUCKETS - 2)
 
-/* Those that are slow are worth a line, and no longer than long. */
+/* Exits from slow_cycles on are listed.  The slow path sees all from long_cycles on. */
 static unsigned int exit_stats_slow_us;
 static u64 slow_cycles __read_mostly = U64_MAX;
 static u64 long_cycles __read_mostly = EXIT_STATS_LONG;
 
-/* The bucket of a time that is not long: fls(), for 0 as well */
+/* The bucket of a time below long_cycles: fls64(), without a test for 0 */
 static __always_inline unsigned long kvm_exit_times_bucket(u64 cycles)
 {
 	return __fls(2 * (unsigned long)cycles + 1);
@@ -217,7 +217,7 @@ static __always_inline void kvm_exit_times_add(struct kvm_exit_times *times, u64
 	times->hist[bucket]++;
 }
 
-/* Likewise, of any time.  The first one of all, unless it is 0, is longer than none. */
+/* The same for a time of any length.  The first time of a row sets the minimum. */
 static void kvm_exit_times_add_any(struct kvm_vcpu *vcpu, struct kvm_exit_stat *stat,
 				   struct kvm_exit_times *times, u64 cycles,
 				   unsigned long bucket)
@@ -230,7 +230,7 @@ static void kvm_exit_times_add_any(struct kvm_vcpu *vcpu, struct kvm_exit_stat *
 	kvm_exit_times_add(times, cycles, bucket);
 }
 
-/* Add to a row an exit that was handled in some @cycles, after some in the @guest. */
+/* Add an exit that was handled in @cycles, after @guest cycles in the guest. */
 static __always_inline void kvm_exit_stats_add(struct kvm_vcpu *vcpu, unsigned long row,
 					       struct kvm_exit_stat *stat, u64 guest, u64 cycles)
 {
@@ -246,9 +246,9 @@ static __always_inline void kvm_exit_stats_add(struct kvm_vcpu *vcpu, unsigned l
 }
 
 /*
- * The place of a key that has none: that of one that is least frequent.  As counts only
- * ever grow, these are looked for once in several misses: a guest that has another key
- * each time must not make its exits slow.
+ * The entry that a new key takes over: a least frequent one.  Counts only grow, so the
+ * minimum is computed once for all entries that have it: a guest with another key in each
+ * exit must not make its exits slow.
  */
 static __always_inline struct kvm_exit_top *kvm_exit_keys_replace(struct kvm_exit_keys *keys)
 {
@@ -278,7 +278,7 @@ static __always_inline void kvm_exit_stats_add_key(struct kvm_vcpu_exit_stats *s
 
 	stats->last_key = key;
 
-	/* Not a loop, which is twice as long */
+	/* Unrolled: a loop takes twice the instructions. */
 	BUILD_BUG_ON(KVM_EXIT_STATS_TOP != 8);
 	if (top->key != key && (++top)->key != key && (++top)->key != key &&
 	    (++top)->key != key && (++top)->key != key && (++top)->key != key &&
@@ -297,7 +297,7 @@ static __always_inline void kvm_exit_stats_add_key(struct kvm_vcpu_exit_stats *s
 		top->longest = cycles;
 }
 
-/* Likewise, if it has a key, and there is memory for that */
+/* The same, if the exit has a key, and its row has memory for keys */
 static void kvm_exit_stats_add_any_key(struct kvm_vcpu_exit_stats *stats,
 				       struct kvm_exit_keys *keys, u64 cycles)
 {
@@ -310,8 +310,8 @@ static void kvm_exit_stats_add_any_key(struct kvm_vcpu_exit_stats *stats,
 }
 
 /*
- * Each page of memory faults but once: where it belongs tells more.  What is in no memslot
- * is MMIO.  Of L2, there is no telling.
+ * Most pages fault only once, so the key is their memslot.  A page without a memslot is
+ * MMIO, and is its own key.  An address of L2 cannot be looked up.
  */
 static void kvm_exit_stats_find_memslot(struct kvm_vcpu *vcpu)
 {
@@ -329,7 +329,7 @@ static void kvm_exit_stats_find_memslot(struct kvm_vcpu *vcpu)
 		stats->key = (stats->key & ~EXIT_KEY_VALUE) | EXIT_KEY_MEMSLOT | (u16)slot->id;
 }
 
-/* What an exit was for that began before keys were asked for is not known. */
+/* The key of an exit that began before "keys" was switched on is not known. */
 static void kvm_exit_stats_check_key(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
@@ -348,7 +348,7 @@ static __always_inline unsigned long kvm_exit_stats_row(u32 code)
 	return likely(code < EXIT_STATS_CODES) ? exit_rows[code] : EXIT_STATS_NO_ROW;
 }
 
-/* The row of any code: UNKNOWN keeps the last one that has no name. */
+/* The row of any code.  UNKNOWN shows the last code that has no name. */
 static unsigned long kvm_exit_stats_find_row(u32 code)
 {
 	struct kvm_exit_reason *reasons = kvm_exit_stats_isa.reasons;
@@ -367,7 +367,7 @@ static unsigned long kvm_exit_stats_find_row(u32 code)
 	return unknown;
 }
 
-/* A time as it counts: less than 0 cycles are 0, and a clock warp. */
+/* The time to record: a negative one is 0, and a clock warp. */
 static u64 kvm_exit_stats_time(struct kvm_vcpu_exit_stats *stats, u64 cycles,
 			       unsigned long *bucket)
 {
@@ -380,7 +380,7 @@ static u64 kvm_exit_stats_time(struct kvm_vcpu_exit_stats *stats, u64 cycles,
 	return cycles;
 }
 
-/* Windows of time pass: an exit is late for the last one. */
+/* A new window of time: the next exit of each row is its longest so far. */
 static void kvm_exit_stats_turn_rows(struct kvm_vcpu_exit_stats *stats)
 {
 	struct kvm_exit_stat *stat;
@@ -435,7 +435,7 @@ static void kvm_exit_stats_enter_era(struct kvm_vcpu_exit_stats *stats, u64 era)
 	stats->handling_preempted = 0;
 }
 
-/* Close the last exit, with its parts.  Those of a time that warped say nothing. */
+/* Close the last exit, with its parts, which mean nothing if its time is negative. */
 static void kvm_exit_stats_close(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
@@ -450,7 +450,7 @@ static void kvm_exit_stats_close(struct kvm_vcpu *vcpu)
 		last->polled += stats->parts.polled;
 		if (last->user)
 			last->user->exits += stats->parts.user;
-		/* A vCPU that has nothing to do is not slow. */
+		/* A vCPU that is halted is not slow. */
 		if (away - min(away, stats->parts.cycles[EXIT_STATS_BLOCKED]) >= slow_cycles)
 			kvm_exit_slow_add(vcpu, last, true, away);
 	}
@@ -479,7 +479,7 @@ static struct kvm_exit_stat **kvm_exit_stats_get_level(struct kvm_vcpu_exit_stat
 	if (!stats->nested) {
 		nested = kcalloc(EXIT_STATS_PLACES - KVM_EXIT_STATS_MAX_ROWS, sizeof(*nested),
 				 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
-		/* With its zeroes, for readers; likewise below */
+		/* Readers must see it zeroed; the same below. */
 		smp_store_release(&stats->nested, nested);
 		WRITE_ONCE(has_nested, true);
 	}
@@ -515,9 +515,9 @@ static struct kvm_exit_stat *kvm_exit_stats_get_row(struct kvm_vcpu_exit_stats *
 }
 
 /*
- * Record an exit in any case: the first one of a reason or of an era, one with parts
- * or times that are long, or with a TSC that went back.  One that needs a row while
- * nothing can sleep, i.e. in the fastpath, is left to the slow path.
+ * Record any exit: the first one of a reason or of an era, one with parts, with a long
+ * time, or with a TSC that went back.  Returns false if that needs memory while interrupts
+ * are disabled, i.e. in the fastpath: the exit is then recorded after it.
  */
 static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 {
@@ -573,7 +573,7 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 	} else {
 		vcpu->stat.exit_reasons[row]++;
 		stats->dropped++;
-		/* With nothing to close, the next exit is for here, too. */
+		/* The next exit has nothing to close, which only this function can do. */
 		WRITE_ONCE(stats->era, era | ERA_PARTED);
 	}
 	stats->last = stat;
@@ -585,8 +585,8 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 }
 
 /*
- * Record an exit that is done with at @tsc.  The vCPU was in the guest on one CPU, i.e.
- * for no negative time.  A part has the era of the vCPU never be the current one.
+ * Record an exit that has been handled at @tsc.  A vCPU enters and leaves the guest on the
+ * same CPU, so its time there cannot be negative.  ERA_PARTED makes the eras differ.
  */
 static __always_inline bool kvm_exit_stats_record_tsc(struct kvm_vcpu *vcpu, u64 tsc,
 						      const bool with_key)
@@ -621,7 +621,7 @@ static __always_inline bool kvm_exit_stats_record_tsc(struct kvm_vcpu *vcpu, u64
 }
 
 #if IS_ENABLED(CONFIG_KUNIT)
-/* With a TSC of the test's */
+/* For tests, which choose the TSC */
 bool kvm_exit_stats_record_at(struct kvm_vcpu *vcpu, u64 tsc)
 {
 	if (kvm_exit_stats_wants_key())
@@ -633,8 +633,8 @@ EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_record_at);
 #endif
 
 /*
- * The interval is over, or several are, of which each counts: whoever finds the counter
- * used up refills it.  In any context, and never to wait.
+ * One interval or several are over, and a summary is due for each: whoever finds the
+ * counter negative refills it.  Called in any context, never waits.
  */
 static noinline void kvm_exit_stats_interval_over(void)
 {
@@ -665,7 +665,7 @@ static __always_inline bool kvm_exit_stats_record_now(struct kvm_vcpu *vcpu, con
 	return true;
 }
 
-/* Apart, for the way without keys not to save registers for that with them */
+/* Not inline, so that the path without keys does not save registers for this one */
 static noinline bool kvm_exit_stats_record_with_key(struct kvm_vcpu *vcpu)
 {
 	return kvm_exit_stats_record_now(vcpu, true);
@@ -679,13 +679,13 @@ bool __kvm_exit_stats_record(struct kvm_vcpu *vcpu)
 	return kvm_exit_stats_record_now(vcpu, false);
 }
 
-/* KVM's own measure of polling, which there is no stamp for */
+/* Polling has no stamp: KVM measures it. */
 static u64 kvm_exit_stats_polled_ns(struct kvm_vcpu *vcpu)
 {
 	return vcpu->stat.generic.halt_poll_success_ns + vcpu->stat.generic.halt_poll_fail_ns;
 }
 
-/* The place of a user reason: that of the others if it has none yet, and they are all taken. */
+/* The slot of a user reason, which takes a free one; "other" if there is none left */
 static unsigned int kvm_exit_user_slot(struct kvm_exit_user *user, u8 reason)
 {
 	unsigned int slot;
@@ -701,8 +701,8 @@ static unsigned int kvm_exit_user_slot(struct kvm_exit_user *user, u8 reason)
 }
 
 /*
- * Whether a part counts for more than its exit, i.e. there is one, and it is of the
- * current era.
+ * Whether the last exit has a row, and is of the current era: only then can more than the
+ * time of a part be recorded.
  */
 static bool kvm_exit_stats_last_is_current(const struct kvm_vcpu_exit_stats *stats)
 {
@@ -720,7 +720,7 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu,
 	stats->part = part;
 	stats->part_tsc = tsc;
 	stats->polled_ns = kvm_exit_stats_polled_ns(vcpu);
-	/* Here, it is not to be read, but often has been. */
+	/* The register cannot be read here, but KVM often has it cached. */
 	if (kvm_register_is_available(vcpu, VCPU_REG_RIP)) {
 		stats->rip = kvm_rip_read(vcpu);
 		stats->rip_tsc = stats->exit_tsc;
@@ -749,7 +749,7 @@ static void kvm_exit_stats_add_preemption(struct kvm_vcpu_exit_stats *stats, u64
 	memcpy(preemptor->command, stats->preemptor_command, TASK_COMM_LEN);
 }
 
-/* What a part tells beyond its time, which its exit gets when it is closed */
+/* Record all but the time of a part, which is added when its exit is closed. */
 static void kvm_exit_stats_end_current(struct kvm_vcpu_exit_stats *stats,
 				       enum kvm_exit_stats_part part, u64 cycles)
 {
@@ -775,7 +775,7 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
 		kvm_exit_stats_end_current(stats, part, cycles);
 	WRITE_ONCE(stats->era, stats->era | ERA_PARTED);
 
-	/* An exit that is not recorded yet is being handled, and can only be preempted. */
+	/* An exit that is still being handled is not recorded yet, and was preempted. */
 	if (stats->last_tsc != stats->exit_tsc) {
 		stats->handling_preempted += cycles;
 		return;
@@ -790,7 +790,7 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_end_at);
 
-/* A preemption is a part itself: it must come before or after, not in between. */
+/* A preemption is a part, too: it must not happen between the stamp and its use. */
 void __kvm_exit_stats_begin(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part)
 {
 	preempt_disable();
@@ -806,8 +806,8 @@ void __kvm_exit_stats_end(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part)
 }
 
 /*
- * What KVM_RUN returns with, which does not have to be a reason that KVM has written.  The row
- * of the last exit has a place for that from then on, if there is memory.
+ * What KVM_RUN returns with: user space can write it, so it can be any number.  The row of
+ * the last exit gets memory for its user reasons, if there is any.
  */
 VISIBLE_IF_KUNIT void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 reason)
 {
@@ -824,7 +824,7 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_set_user_reason);
 
-/* An interrupted KVM_RUN has often failed to say so where user space reads it. */
+/* KVM does not always set exit_reason when KVM_RUN fails, or is interrupted. */
 void __kvm_exit_stats_begin_user(struct kvm_vcpu *vcpu, int run_result)
 {
 	u32 reason = READ_ONCE(vcpu->run->exit_reason);
@@ -848,7 +848,7 @@ void kvm_arch_vcpu_preempted(struct kvm_vcpu *vcpu, struct task_struct *next)
 		return;
 
 	vcpu->arch.exit_stats.preemptor_pid = task_tgid_nr(next);
-	/* Its leader may be gone already. */
+	/* Not the name of its leader, which may be gone already */
 	memcpy(vcpu->arch.exit_stats.preemptor_command, next->comm, TASK_COMM_LEN);
 	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_PREEMPTED, rdtsc());
 }
@@ -902,8 +902,8 @@ static void kvm_exit_user_merge(struct kvm_exit_user *dst, const struct kvm_exit
 }
 
 /*
- * Add the numbers of @src, of any table, to @dst, which nobody else sees.  What @dst has no
- * place for does not matter.
+ * Add @src, of any table, to @dst, which nobody else sees.  Keys and user reasons are left
+ * out if @dst has no memory for them.
  */
 void kvm_exit_stat_merge(struct kvm_exit_stat *dst, const struct kvm_exit_stat *src)
 {
@@ -940,7 +940,7 @@ static u64 kvm_exit_times_avg(const struct kvm_exit_times *times)
 	return count ? div64_u64(times->sum, count) : 0;
 }
 
-/* What a reason cost: all of its away time but when the vCPU had nothing to do, or no CPU */
+/* The cost of a reason: its away time without the parts blocked and preempted */
 u64 kvm_exit_stat_cost(const struct kvm_exit_stat *stat)
 {
 	u64 elsewhere = stat->parts[EXIT_STATS_BLOCKED] + stat->parts[EXIT_STATS_PREEMPTED];
@@ -948,17 +948,17 @@ u64 kvm_exit_stat_cost(const struct kvm_exit_stat *stat)
 	return max(stat->away.sum, elsewhere) - elsewhere;
 }
 
-/* The share of vCPU life that a reason took, in hundredths of a percent */
+/* The share of a reason in the time of its vCPUs, in hundredths of a percent */
 u64 kvm_exit_stat_tax(const struct kvm_exit_stat *stat, const struct kvm_exit_stat *total)
 {
-	/* Halves, for their sum not to exceed 64 bits */
+	/* Halves, so that the sum fits 64 bits */
 	u64 life = total->guest / 2 + total->away.sum / 2;
 
 	return life ? mul_u64_u64_div_u64(stat->away.sum / 2, 100 * 100, life) : 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_tax);
 
-/* All that is shown of a row as numbers: this is the list, and the only one. */
+/* The numbers of a row, i.e. the files in sysfs and the columns in debugfs */
 void kvm_exit_stat_numbers(const struct kvm_exit_stat *stat,
 			   struct kvm_exit_number numbers[EXIT_STATS_NR_NUMBERS])
 {
@@ -1003,7 +1003,7 @@ static size_t kvm_exit_times_print(const struct kvm_exit_times *times, char *buf
 	return len ?: scnprintf(buf, size, "%s-", separator);
 }
 
-/* "reason:count:cycles,..." of those with which KVM_RUN returned, or "-" */
+/* "reason:count:cycles,..." of the user reasons, or "-" */
 static size_t kvm_exit_user_print(const struct kvm_exit_user *user, char *buf, size_t size)
 {
 	const char *separator = "  ";
@@ -1047,7 +1047,7 @@ size_t kvm_exit_stat_print(const struct kvm_exit_stat *stat, char *buf, size_t s
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_print);
 
-/* Whether anything that was recorded then is of the current generation */
+/* Whether what was recorded in this era is of the current generation */
 bool kvm_exit_stats_era_is_current(u64 era)
 {
 	return era_generation(era) == era_generation(READ_ONCE(kvm_exit_stats_era));
@@ -1070,8 +1070,8 @@ unsigned int kvm_exit_stats_row_of(const struct kvm_vcpu_exit_stats *stats,
 }
 
 /*
- * Copy a row of a vCPU, which its owner may be writing, to where the next one goes, too.  NULL
- * if there is none, or nothing in it.
+ * Copy a row of a vCPU, which its owner may be writing.  Returns NULL if there is none, or it
+ * is empty.  The copy is valid until the next call.
  */
 static const struct kvm_exit_stat *kvm_exit_stats_copy(const struct kvm_vcpu_exit_stats *stats,
 						       enum kvm_exit_stats_level level,
@@ -1106,7 +1106,7 @@ static const struct kvm_exit_stat *kvm_exit_stats_copy(const struct kvm_vcpu_exi
 	return current_generation ? &row_copy.stat : NULL;
 }
 
-/* Where the rows of vCPUs are that are gone */
+/* The row of the vCPUs that are gone */
 static struct kvm_exit_stat **kvm_exit_stats_gone(enum kvm_exit_stats_level level,
 						  unsigned int row)
 {
@@ -1120,7 +1120,7 @@ static void kvm_exit_row_init(struct kvm_exit_row *row)
 	row->stat.user = &row->user;
 }
 
-/* Add one exit reason of a vCPU, from some level on. */
+/* Add one exit reason of a vCPU, of @from and the levels after it. */
 static void kvm_exit_stats_add_row(const struct kvm_vcpu_exit_stats *stats,
 				   enum kvm_exit_stats_level from, unsigned int row,
 				   struct kvm_exit_stat *sum)
@@ -1135,7 +1135,7 @@ static void kvm_exit_stats_add_row(const struct kvm_vcpu_exit_stats *stats,
 	}
 }
 
-/* Read one exit reason of the system: of all, or of L2, i.e. from some level on. */
+/* Read one exit reason of the system: of all, or of L2, i.e. from a level on. */
 void kvm_exit_stats_read(unsigned int row, enum kvm_exit_stats_level from,
 			 struct kvm_exit_row *sum)
 {
@@ -1188,7 +1188,7 @@ static void kvm_exit_stats_add_table(const struct kvm_vcpu_exit_stats *stats,
 		for (row = 0; row < kvm_exit_stats_isa.nr_rows; row++)
 			kvm_exit_stats_add_to_table(kvm_exit_stats_copy(stats, level, row),
 						    level, row, table);
-		/* A task that has to run on this CPU may be a vCPU. */
+		/* A vCPU may be waiting for this CPU. */
 		cond_resched();
 	}
 
@@ -1231,7 +1231,7 @@ struct kvm_exit_stats_table *kvm_exit_stats_read_table(struct kvm *kvm,
 
 	memset(table, 0, sizeof(*table));
 	rows = (struct kvm_exit_row *)(table + 1);
-	/* A vCPU may wait for this CPU: more than 100 KiB at a time would take too long. */
+	/* Not at once, as a vCPU may be waiting for this CPU: it can be more than 100 KiB. */
 	for (row = 0; row < nr_levels * nr_rows; row++) {
 		kvm_exit_row_init(&rows[row]);
 		cond_resched();
@@ -1274,7 +1274,7 @@ struct kvm_exit_stats_table *kvm_exit_stats_read_table(struct kvm *kvm,
 	return table;
 }
 
-/* Read one exit reason of a VM that nobody has any more: whether there were exits of it. */
+/* Read one exit reason of a VM that is being destroyed.  Returns whether it had any. */
 bool kvm_exit_stats_read_gone(struct kvm *kvm, unsigned int row, struct kvm_exit_stat *stat)
 {
 	struct kvm_vcpu *vcpu;
@@ -1312,7 +1312,7 @@ void kvm_exit_stats_free_table(struct kvm_exit_stats_table *table)
 	kvfree(table);
 }
 
-/* Have each vCPU look up once. */
+/* Make the next exit of each vCPU take the slow path. */
 static void kvm_exit_stats_turn_era(void)
 {
 	lockdep_assert_held(&kvm_exit_stats_lock);
@@ -1321,7 +1321,7 @@ static void kvm_exit_stats_turn_era(void)
 				       ((kvm_exit_stats_era + ERA_TURN) & ERA_TURNS));
 }
 
-/* Begin another window while there is anybody who could be late in it. */
+/* The window of time is over.  There is no other one while there are no vCPUs. */
 static void kvm_exit_stats_turn(struct work_struct *work)
 {
 	mutex_lock(&kvm_exit_stats_lock);
@@ -1333,7 +1333,7 @@ static void kvm_exit_stats_turn(struct work_struct *work)
 }
 
 /*
- * Called when all that can fail of a new vCPU is there.  Neither this nor a record ever
+ * Called when creating the vCPU cannot fail any more.  Neither this nor recording ever
  * fails: an exit for which there is no memory is dropped, and counted as such.
  */
 void kvm_exit_stats_vcpu_create(struct kvm_vcpu *vcpu)
@@ -1360,7 +1360,7 @@ VISIBLE_IF_KUNIT void kvm_exit_stat_free(struct kvm_exit_stat *stat)
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_free);
 
-/* Leave a row to those of the vCPUs that are gone, which do without one if they have it. */
+/* Move a row to those of the vCPUs that are gone, or add it to the row that is there. */
 static void kvm_exit_stats_leave_row(struct kvm_exit_stat **gone, struct kvm_exit_stat *stat)
 {
 	if (!*gone) {
@@ -1376,7 +1376,7 @@ static void kvm_exit_stats_leave_row(struct kvm_exit_stat **gone, struct kvm_exi
 	kvm_exit_stat_free(stat);
 }
 
-/* Leave what the vCPU has recorded to the globals.  Nobody reads its table any more. */
+/* Move what the vCPU has recorded to the globals.  Nobody reads its table any more. */
 void kvm_exit_stats_vcpu_destroy(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
@@ -1409,8 +1409,8 @@ void kvm_exit_stats_vcpu_destroy(struct kvm_vcpu *vcpu)
 }
 
 /*
- * Start or stop recording.  Hooks are patched one after the other: no era is one of
- * recording before the last one is on, and after the first one is off.
+ * Start or stop recording.  The hooks are patched one after the other, so the era is one
+ * of recording only while all of them are on.
  */
 static void kvm_exit_stats_switch(bool on)
 {
@@ -1480,7 +1480,7 @@ void kvm_exit_stats_set_keys(bool keys)
 	if (!keys) {
 		static_branch_disable(&kvm_exit_stats_keys);
 	} else if (!kvm_exit_stats_get_keys()) {
-		/* All vCPUs heed the one by the other. */
+		/* vCPUs look at keys_since when the era has changed. */
 		WRITE_ONCE(keys_since, keys_since + 1);
 		kvm_exit_stats_turn_era();
 		static_branch_enable(&kvm_exit_stats_keys);
@@ -1494,7 +1494,7 @@ unsigned int kvm_exit_stats_get_slow_us(void)
 	return READ_ONCE(exit_stats_slow_us);
 }
 
-/* The record path looks closer at what is as long as that, and tells long from slow. */
+/* Slow exits are also long, so that the record path has only one limit to check. */
 void kvm_exit_stats_set_slow_us(unsigned int slow_us)
 {
 	u64 cycles = slow_us ? mul_u64_u32_div(slow_us, tsc_khz, USEC_PER_MSEC) : U64_MAX;
@@ -1512,7 +1512,7 @@ void kvm_exit_stats_reset(void)
 	u32 generation;
 
 	mutex_lock(&kvm_exit_stats_lock);
-	/* That of a table which nothing was recorded in is 0: skip it on wrap-around. */
+	/* 0 is that of a table in which nothing was ever recorded: skip it on wrap-around. */
 	generation = era_generation(kvm_exit_stats_era) + 1 ?: 1;
 	WRITE_ONCE(kvm_exit_stats_era, (kvm_exit_stats_era & ~(u64)U32_MAX) | generation);
 	for (row = 0; row < EXIT_STATS_NR_LEVELS * kvm_exit_stats_isa.nr_rows; row++) {
@@ -1528,7 +1528,7 @@ void kvm_exit_stats_reset(void)
 	kvm_exit_stats_forget_gone_vms();
 }
 
-/* Print one line per reason that occurred: they add up to the numbers of the first. */
+/* Print a line for each reason that occurred.  They add up to the numbers of the first line. */
 static void kvm_exit_stats_print(const struct kvm_exit_stats_table *table)
 {
 	const struct kvm_exit_stats_isa *isa = &kvm_exit_stats_isa;
@@ -1552,7 +1552,7 @@ static void kvm_exit_stats_print(const struct kvm_exit_stats_table *table)
 			isa->reasons[row].name, count, cycles->sum, cycles->min,
 			kvm_exit_times_avg(cycles), cycles->max);
 
-		/* A line can take a slow console a tenth of a second. */
+		/* A slow console can take a tenth of a second for a line. */
 		cond_resched();
 	}
 }
@@ -1580,7 +1580,7 @@ static void kvm_exit_stats_summary(struct work_struct *work)
 
 /*
  * Map the codes to their rows.  Names become words in the log, and directories in
- * sysfs: take their blanks.
+ * sysfs, i.e. must not have blanks.
  */
 static void kvm_exit_stats_map_reasons(const struct kvm_exit_stats_isa *isa)
 {
@@ -1596,15 +1596,18 @@ static void kvm_exit_stats_map_reasons(const struct kvm_exit_stats_isa *isa)
 }
 
 /*
- * Called when a vendor module loads, before /dev/kvm shows up.  The files, and the memory
- * for rows, are nothing that KVM could not do without.
+ * Called when a vendor module loads, before /dev/kvm appears.  KVM works without the
+ * statistics if there is no memory for them.
  */
 void kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa)
 {
 	kvm_exit_stats_isa = *isa;
 	kvm_exit_stats_map_reasons(isa);
 
-	/* The next row may be that of another vCPU, but a row ends with what is rarely written. */
+	/*
+	 * Not aligned: the next row may be that of another vCPU, but the end of a row is
+	 * rarely written.
+	 */
 	row_cache = kmem_cache_create("kvm_exit_stat", sizeof(struct kvm_exit_stat), 0,
 				      SLAB_ACCOUNT, NULL);
 	keys_cache = kmem_cache_create("kvm_exit_keys", sizeof(struct kvm_exit_keys), 0,

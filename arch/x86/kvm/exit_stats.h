@@ -24,12 +24,12 @@
 /* Ends every list of reasons: the row of all codes that the list lacks. */
 #define EXIT_STATS_UNKNOWN		{ 0, "UNKNOWN" }
 
-/* What the exits of a reason were for, i.e. what a key of it is */
+/* What the keys of a reason are */
 enum kvm_exit_key_kind {
 	EXIT_KEY_NONE,
 	/* The MSR */
 	EXIT_KEY_MSR,
-	/* The port, and the bytes from bit 16 on */
+	/* The port, and from bit 16 on the size of the access in bytes */
 	EXIT_KEY_PORT,
 	/* See kvm_exit_stats_leaf() */
 	EXIT_KEY_CPUID,
@@ -41,13 +41,13 @@ enum kvm_exit_key_kind {
 	/* The offset of the register */
 	EXIT_KEY_APIC,
 	EXIT_KEY_VECTOR,
-	/* The guest's frame, i.e. MMIO, or with EXIT_KEY_MEMSLOT the memslot that has it */
+	/* The guest's page frame, i.e. MMIO, or with EXIT_KEY_MEMSLOT its memslot */
 	EXIT_KEY_MEMORY,
-	/* The frame, as long as nobody has looked for its memslot.  No row has that. */
+	/* The page frame before its memslot was looked up.  No row has that kind. */
 	EXIT_KEY_FRAME,
 };
 
-/* How it was accessed, if there are several ways, and that is known */
+/* How it was accessed, if that is known */
 #define EXIT_KEY_WRITE			BIT_ULL(63)
 #define EXIT_KEY_FETCH			BIT_ULL(62)
 #define EXIT_KEY_READ			BIT_ULL(61)
@@ -61,12 +61,12 @@ enum kvm_exit_key_kind {
 struct kvm_exit_keys {
 	struct kvm_exit_top top[KVM_EXIT_STATS_TOP];
 	enum kvm_exit_key_kind kind;
-	/* No count is less, and none before the next place is as little. */
+	/* No count is below @least, and none before @next is at it. */
 	unsigned int next;
 	u64 least;
 };
 
-/* A single exit, the worst of a reason: it took as long as it says there. */
+/* The longest exit of a reason.  How long it took is kept elsewhere. */
 struct kvm_exit_worst {
 	/* T0, on CLOCK_BOOTTIME */
 	u64 boot_ns;
@@ -76,36 +76,36 @@ struct kvm_exit_worst {
 	u32 vm;
 	u16 vcpu;
 	u16 cpu;
-	/* The parts of it, in percent */
+	/* Its parts, in percent */
 	u8 parts[EXIT_STATS_NR_PARTS];
 	bool has_rip;
 	/* What the key is, EXIT_KEY_NONE if it is not known */
 	u8 key_kind;
 };
 
-/* Times of one kind, in TSC cycles.  The histogram has how many there are. */
+/* Times of one kind, in TSC cycles.  Their number is the sum of the histogram. */
 struct kvm_exit_times {
 	u64 sum;
 	u64 min;
-	/* Of the window of time that goes on: whatever is longer is worth a closer look. */
+	/* The maximum of the current window of time */
 	u64 late;
 	u64 max;
 	struct kvm_exit_worst worst;
 	u64 hist[EXIT_STATS_HIST_BUCKETS];
 };
 
-/* User reasons that a row keeps apart */
+/* User reasons that a row counts one by one */
 #define EXIT_STATS_USER_REASONS		4
 /* The user reason of a KVM_RUN that failed, in place of a KVM_EXIT_* */
 #define EXIT_STATS_USER_ERROR		254
 
 /* What KVM_RUN returned with after the exits of a reason */
 struct kvm_exit_user {
-	/* After how many of them it returned, once or more often, before the next entry */
+	/* Exits after which it returned before the next VM-Entry, once or more often */
 	u64 exits;
-	/* Plus 1: those that came first, 0 if fewer did */
+	/* KVM_EXIT_* + 1, in the order in which they came, 0 if free */
 	u8 reasons[EXIT_STATS_USER_REASONS];
-	/* How often, and the time in user space that followed; last, of all others */
+	/* How often, and the time in user space; the last slot is that of all others */
 	struct {
 		u64 count;
 		u64 cycles;
@@ -120,22 +120,22 @@ struct kvm_exit_stat {
 	struct kvm_exit_times away;
 	/* T0 - the T2 before */
 	u64 guest;
-	/* NULL if none were asked for */
+	/* NULL if "keys" was never on */
 	struct kvm_exit_keys *keys;
-	/* NULL if it never returned after one of these */
+	/* NULL if KVM_RUN never returned after one of these */
 	struct kvm_exit_user *user;
-	/* What of away.sum went elsewhere; polling is a part of being blocked */
+	/* Parts of away.sum; polled is a part of blocked */
 	u64 parts[EXIT_STATS_NR_PARTS];
 	u64 polled;
 };
 
-/* A hardware exit reason, in the shape of {SVM,VMX}_EXIT_REASONS. */
+/* A hardware exit reason, as in {SVM,VMX}_EXIT_REASONS */
 struct kvm_exit_reason {
 	u64 code;
 	char name[32];
 };
 
-/* Who a VM is, for as long as anybody shows it */
+/* The identity of a VM, which outlives it */
 struct kvm_exit_stats_vm {
 	struct kref ref;
 	/* From 1, never used again */
@@ -148,24 +148,24 @@ struct kvm_exit_stats_vm {
 };
 
 /*
- * Whose exits there are rows of: L2 has its own, for there to be none, and nothing to be
- * tested, where nobody nests.
+ * Rows are those of L1 or L2.  L2 has its own, so that guests that do not nest need neither
+ * their memory nor a test for them.
  */
 enum kvm_exit_stats_level {
 	EXIT_STATS_L1,
-	/* Exits of L2 that KVM has handled, and those that it has handed to L1 */
+	/* Exits of L2 that KVM has handled, and those that it has reflected to L1 */
 	EXIT_STATS_L2_HANDLED,
 	EXIT_STATS_L2_REFLECTED,
 	EXIT_STATS_NR_LEVELS,
 };
 
-/* In place of the code of an exit of L2: no vendor has it. */
+/* Replaces the code of an exit of L2.  No vendor uses it. */
 #define EXIT_STATS_NESTED		0x7ffffffe
 
 /* What a vendor module provides. */
 struct kvm_exit_stats_isa {
 	const char *name;
-	/* One reason per row, closed by EXIT_STATS_UNKNOWN, which gets its last code */
+	/* One reason per row; the last is EXIT_STATS_UNKNOWN, which shows its last code */
 	struct kvm_exit_reason *reasons;
 	/* The rows of all vCPUs that are gone, level by level, NULL if empty */
 	struct kvm_exit_stat **gone;
@@ -204,22 +204,22 @@ static __always_inline void kvm_exit_stats_stamp_exit(struct kvm_vcpu *vcpu)
 }
 
 /*
- * The hardware exit reason, before a handler runs: by the time that it is done, what
- * the code was read from may belong to another exit.
+ * Set the hardware exit reason, before its handler runs: after that, where the code was
+ * read from may belong to another exit.
  */
 static __always_inline void kvm_exit_stats_set_code(struct kvm_vcpu *vcpu, u32 code)
 {
 	vcpu->arch.exit_stats.code = code;
 }
 
-/* The same, of an exit of L2 */
+/* The same exit was one of L2. */
 static __always_inline void kvm_exit_stats_set_nested(struct kvm_vcpu *vcpu)
 {
 	vcpu->arch.exit_stats.nested_code = vcpu->arch.exit_stats.code;
 	vcpu->arch.exit_stats.code = EXIT_STATS_NESTED;
 }
 
-/* What the exit was for, while keys are wanted: each exit says it, if only that of none */
+/* Set what the exit was for.  While "keys" is on, each exit does, if only to EXIT_KEY_NONE. */
 static __always_inline void kvm_exit_stats_set_key(struct kvm_vcpu *vcpu,
 						   enum kvm_exit_key_kind kind, u64 key)
 {
@@ -227,7 +227,7 @@ static __always_inline void kvm_exit_stats_set_key(struct kvm_vcpu *vcpu,
 	vcpu->arch.exit_stats.key_kind = kind;
 }
 
-/* KVM handles an exit with that code without having tried to enter the guest. */
+/* KVM handles an exit with this code without having tried to enter the guest. */
 static __always_inline void kvm_exit_stats_no_entry(struct kvm_vcpu *vcpu, u32 code)
 {
 	kvm_exit_stats_stamp_exit(vcpu);
@@ -243,14 +243,14 @@ static __always_inline bool kvm_exit_stats_wants_key(void)
 	return static_branch_unlikely(&kvm_exit_stats_keys);
 }
 
-/* Leaves that have subleaves, modulo 64, basic and extended ones: of others, ECX is anything. */
+/* CPUID leaves, modulo 64, that have subleaves.  ECX means nothing for the others. */
 #define EXIT_KEY_SUBLEAVES	(BIT_ULL(0x4) | BIT_ULL(0x7) | BIT_ULL(0xb) | BIT_ULL(0xd) |	\
 				 BIT_ULL(0xf) | BIT_ULL(0x10) | BIT_ULL(0x12) | BIT_ULL(0x14) |	\
 				 BIT_ULL(0x17) | BIT_ULL(0x18) | BIT_ULL(0x1d) | BIT_ULL(0x1e) |\
 				 BIT_ULL(0x1f) | BIT_ULL(0x20) | BIT_ULL(0x23) | BIT_ULL(0x24) |\
 				 BIT_ULL(0x26))
 
-/* The leaf in the upper half of the key, and the subleaf, if there can be one */
+/* The leaf in the upper half of the key, and the subleaf, if it has any */
 static __always_inline u64 kvm_exit_stats_leaf(struct kvm_vcpu *vcpu)
 {
 	/* Not kvm_rax_read(), which may ask for the mode of the vCPU: they are for 32 bits. */
@@ -267,7 +267,7 @@ static __always_inline u64 kvm_exit_stats_exit_tsc(struct kvm_vcpu *vcpu)
 
 /*
  * T1: record the last exit, which has just been handled, and close the one before.
- * Returns false if that needs to sleep, and interrupts are disabled.
+ * Returns false if that has to sleep, but interrupts are disabled.
  */
 static __always_inline bool kvm_exit_stats_record(struct kvm_vcpu *vcpu)
 {
@@ -278,9 +278,9 @@ static __always_inline bool kvm_exit_stats_record(struct kvm_vcpu *vcpu)
 }
 
 /*
- * From here on until the end, the vCPU is away for another reason than KVM.  A
- * part that begins within another one belongs to that, e.g. a vCPU that is
- * preempted while it polls for the end of a halt is blocked.
+ * From here until kvm_exit_stats_end(), the vCPU is away for another reason than KVM.
+ * A part that begins within another one belongs to that, e.g. a vCPU that is preempted
+ * while it polls for the end of a halt is blocked.
  */
 static __always_inline void kvm_exit_stats_begin(struct kvm_vcpu *vcpu,
 						 enum kvm_exit_stats_part part)
@@ -313,7 +313,7 @@ struct kvm_exit_number {
 };
 
 #define EXIT_STATS_NR_NUMBERS		15
-/* Enough for all numbers, both histograms and user reasons, see kvm_exit_stat_print() */
+/* Enough for what kvm_exit_stat_print() prints */
 #define EXIT_STATS_LINE_SIZE		2560
 
 /* A copy of a row, and of what it points to */
@@ -323,21 +323,21 @@ struct kvm_exit_row {
 	struct kvm_exit_keys keys;
 };
 
-/* One copy of all rows, for all that is shown of it to add up */
+/* A copy of all rows, so that all that is shown of it adds up */
 struct kvm_exit_stats_table {
 	/* NULL for the whole system, or if there was no memory for it */
 	struct kvm_exit_stats_vm *vm;
 	unsigned int nr_vcpus;
-	/* Of a vCPU, or -1 */
+	/* -1 if it is not that of a vCPU */
 	int vcpu_id;
-	/* Of a vCPU */
+	/* Only of a vCPU */
 	struct kvm_exit_chain chain;
 	struct kvm_exit_stat total;
 	struct kvm_exit_user total_user;
 	struct kvm_exit_preemptor preemptors[KVM_EXIT_STATS_TOP];
 	u64 dropped;
 	u64 clock_warps;
-	/* By reason: all, and, NULL if nobody nests, those of L2, and of these reflected ones */
+	/* By reason: all; of L2; of L2 and reflected.  The latter two are NULL if nobody nests. */
 	struct kvm_exit_row *rows;
 	struct kvm_exit_row *nested;
 	struct kvm_exit_row *reflected;

@@ -3,8 +3,8 @@
  * VM-Exit statistics as tables in debugfs: of the whole system, of each VM, and of
  * each vCPU.
  *
- * A table is copied when its file is opened, for all reads to be of the same copy,
- * and for an open file not to keep a VM alive.
+ * A table is copied when its file is opened, so that all reads see the same copy, and
+ * an open file does not keep a VM alive.
  */
 #include <linux/debugfs.h>
 #include <linux/kvm_host.h>
@@ -54,7 +54,7 @@ static void show_row(struct seq_file *m, const char *prefix, const char *name,
 	size_t size;
 
 	seq_printf(m, "%s%-26s %8llu.%02u", prefix, name, tax, hundredths);
-	/* As ever, a line for which there is no room is shown anew, with more of it. */
+	/* -1 is an overflow: seq_file then shows all anew in a larger buffer. */
 	size = seq_get_buf(m, &buf);
 	seq_commit(m, size > EXIT_STATS_LINE_SIZE ? kvm_exit_stat_print(stat, buf, size) : -1);
 }
@@ -143,11 +143,11 @@ static int exit_stats_show(struct seq_file *m, void *v)
 }
 
 /*
- * Heed lockdown: debugfs itself exempts all files that nobody can write, even if they are
- * not for everybody to read.
+ * Lockdown is checked here, as debugfs exempts files that nobody can write, even if not
+ * everybody can read them.
  *
- * A VM removes its files before its vCPUs, and waits for those who are opening one,
- * i.e. no reference to it is needed, nor could the last one be put here.
+ * A VM removes its files before its vCPUs, and waits for those who are opening one.  So no
+ * reference to it is needed, and the last one cannot be put here.
  */
 static int open_table(struct file *file, struct kvm *kvm, const struct kvm_vcpu *vcpu)
 {
@@ -207,7 +207,7 @@ static const struct file_operations vcpu_fops = {
 	.release	= release_table,
 };
 
-/* What has no table is printed by a function, when it is read. */
+/* Files without a table: a function prints them when they are read. */
 static int list_show(struct seq_file *m, void *v)
 {
 	void (*show)(struct seq_file *m) = m->private;
@@ -231,8 +231,8 @@ static const struct file_operations list_fops = {
 };
 
 /*
- * Not in KVM's directory: whatever is at the top of that is a statistic of KVM, a number
- * that each VM has, too, for those who read them.
+ * Not in KVM's directory: its readers take each file at the top of that for a number that
+ * each VM has, too.
  */
 void kvm_exit_stats_debugfs_init(void)
 {

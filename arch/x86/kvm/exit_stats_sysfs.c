@@ -34,7 +34,7 @@ static int parse_number(const char *buf, unsigned int min, unsigned int max, uns
 	return *val < min || *val > max ? -EINVAL : 0;
 }
 
-/* A number from 0 to @_max, which is what it is read as, too */
+/* A file to read and write a number from 0 to @_max */
 #define EXIT_STATS_SETTING_ATTR(_name, _max)				\
 static ssize_t _name##_show(struct kobject *kobj,			\
 			    struct kobj_attribute *attr, char *buf)	\
@@ -164,7 +164,7 @@ static unsigned int reason_row(struct kobject *dir)
 	return row;
 }
 
-/* To be freed; NULL if there is no memory.  It is too large for the stack. */
+/* The caller frees it.  NULL if there is no memory.  It is too large for the stack. */
 static struct kvm_exit_row *read_level(struct kobject *dir, enum kvm_exit_stats_level from)
 {
 	struct kvm_exit_row *row = kmalloc(sizeof(*row), GFP_KERNEL);
@@ -181,7 +181,7 @@ static struct kvm_exit_row *read_reason(struct kobject *dir)
 
 static ssize_t reason_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	/* vCPUs write that of UNKNOWN. */
+	/* vCPUs may be writing that of UNKNOWN. */
 	return sysfs_emit(buf, "%u\n",
 			  (u32)READ_ONCE(kvm_exit_stats_isa.reasons[reason_row(kobj)].code));
 }
@@ -384,7 +384,7 @@ int kvm_exit_stats_sysfs_init(void)
 	return r;
 }
 
-/* Wait for the readers inside, later reads of an open file get -ENODEV. */
+/* Waits for readers.  Later reads of a file that is open fail with ENODEV. */
 static void remove_dir(struct kobject **dir)
 {
 	kobject_del(*dir);
@@ -396,7 +396,7 @@ void kvm_exit_stats_sysfs_exit(void)
 {
 	unsigned int row;
 
-	/* A reader looks for its own among all: let the last one out before any goes. */
+	/* Readers look for their directory among all: wait for all of them before any is freed. */
 	for (row = 0; reason_dirs && row < kvm_exit_stats_isa.nr_rows; row++)
 		kobject_del(reason_dirs[row]);
 	for (row = 0; reason_dirs && row < kvm_exit_stats_isa.nr_rows; row++)

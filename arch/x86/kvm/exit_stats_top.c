@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VM-Exit statistics: what is most frequent, e.g. the MSRs that a guest writes.
+ * VM-Exit statistics: the most frequent keys, e.g. the MSRs that a guest writes.
  *
- * A guest chooses its keys, and must neither take memory with them nor time.  So few are
- * kept, exactly while there are no more than that.  Beyond, a key that is not there takes
- * the place of the least frequent one, and inherits its count, of which it knows that
- * this may be wrong (space-saving: Metwally et al., 2005).  Whatever made more than one
- * in KVM_EXIT_STATS_TOP of all exits is there.
+ * A guest chooses its keys, and must not take memory or time by that.  So only
+ * KVM_EXIT_STATS_TOP keys are kept, which is exact while there are no more.  After that, a
+ * new key takes the place of the least frequent one, and inherits its count as its error
+ * (space-saving: Metwally et al., 2005).  A key of more than one in KVM_EXIT_STATS_TOP
+ * exits is always there.
  */
 #include <linux/kvm_host.h>
 #include <linux/minmax.h>
@@ -17,7 +17,7 @@
 
 #include "exit_stats.h"
 
-/* Entries are of that @size, and begin with a struct kvm_exit_top. */
+/* Entries have this @size, and begin with a struct kvm_exit_top. */
 static struct kvm_exit_top *top_at(const void *all, size_t size, unsigned int i)
 {
 	return (struct kvm_exit_top *)(all + i * size);
@@ -36,7 +36,7 @@ static struct kvm_exit_top *find_key(const void *all, size_t size, u64 key)
 	return NULL;
 }
 
-/* The least frequent one: what is not there can have had as much, 0 while there is room. */
+/* The least frequent entry.  Keys without an entry can have had as many, 0 if one is free. */
 static struct kvm_exit_top *find_least(const void *all, size_t size)
 {
 	struct kvm_exit_top *least = top_at(all, size, 0);
@@ -50,7 +50,7 @@ static struct kvm_exit_top *find_least(const void *all, size_t size)
 	return least;
 }
 
-/* The entry of a key, which has one from now on */
+/* The entry of a key, which gets one if it has none */
 struct kvm_exit_top *kvm_exit_top_get(void *all, size_t size, u64 key)
 {
 	struct kvm_exit_top *top = find_key(all, size, key);
@@ -75,8 +75,8 @@ static int compare_counts(const void *a, const void *b)
 }
 
 /*
- * Add those of another table, and keep the most frequent ones of them all, in that order.
- * One that a table lacks can have been there as often as the least frequent one was.
+ * Add the entries of another table, and keep the most frequent ones of both, sorted.  A key
+ * that a table lacks can have had as many exits there as the least frequent one that it has.
  */
 void kvm_exit_top_merge(void *dst, const void *src, size_t size)
 {
@@ -121,7 +121,7 @@ void kvm_exit_top_merge(void *dst, const void *src, size_t size)
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_top_merge);
 
-/* "kind:what", and how it was accessed, if there are several ways */
+/* "kind:what", and how it was accessed, if that is known */
 size_t kvm_exit_key_print(enum kvm_exit_key_kind kind, u64 key, char *buf, size_t size)
 {
 	const char *access = key & EXIT_KEY_WRITE ? ":write" :
@@ -159,9 +159,9 @@ size_t kvm_exit_key_print(enum kvm_exit_key_kind kind, u64 key, char *buf, size_
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_key_print);
 
 /*
- * A line for each key of a row: itself, how often it was there for certain, and how often it
- * can have been there beyond, cycles of the former in handling, and the most of one of these.
- * The rest of the row is of others.  Nothing if there are no keys.
+ * A line for each key of a row: the key, how many exits it had for certain, how many more it
+ * can have had, the cycles in handling of the former, and the most that one of them took.
+ * The last line is the rest of the row.  Prints nothing if there are no keys.
  */
 size_t kvm_exit_keys_print(const struct kvm_exit_stat *stat, const char *prefix, char *buf,
 			   size_t size)

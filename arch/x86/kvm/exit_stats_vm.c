@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VM-Exit statistics of VMs: who they are, and what those had that are gone.
+ * VM-Exit statistics of VMs: their identities, and the totals of those that are gone.
  *
- * A VM is known by a number, since the PID of its process is used again, and the process
- * can have several.  When a VM goes, its totals go out with the uevent that KVM sends
- * anyway, and are kept for a while.
+ * A VM has a number, as a PID is used again, and a process can have several VMs.  When a VM
+ * is destroyed, its totals are in the uevent that KVM sends anyway, and are kept here until
+ * others take their place.
  */
 #include <linux/atomic.h>
 #include <linux/cgroup.h>
@@ -25,7 +25,7 @@
 
 #include "exit_stats.h"
 
-/* VMs that are remembered, and reasons of each */
+/* VMs that are gone and kept, and reasons of each */
 #define MAX_GONE_VMS		64
 #define MAX_TOP_REASONS		8
 
@@ -68,7 +68,7 @@ static void get_cgroup(char path[PATH_MAX])
 
 /*
  * Called when kvm_arch_init_vm() cannot fail any more, i.e. kvm_arch_destroy_vm() undoes it.
- * A VM does without an identity if there is no memory for it.
+ * A VM has no identity if there is no memory for one.
  */
 void kvm_exit_stats_vm_create(struct kvm *kvm)
 {
@@ -135,7 +135,7 @@ static void add_top_reason(struct top_reason top[MAX_TOP_REASONS], const char *n
 	}
 }
 
-/* No table, which takes more than all the rest of it: a VM has met few reasons. */
+/* Row by row: a VM has met few reasons, and a table of all takes longer than the rest. */
 static void read_gone_vm(struct gone_vm *gone, struct kvm *kvm, struct kvm_exit_stat *stat)
 {
 	const struct kvm_exit_stats_isa *isa = &kvm_exit_stats_isa;
@@ -173,7 +173,7 @@ static void remember(struct gone_vm *gone)
 	free_gone_vm(oldest);
 }
 
-/* The end of a reset: whoever has read the totals of before has kept them by now. */
+/* Last in a reset: who has read totals from before it holds the lock until they are kept. */
 void kvm_exit_stats_forget_gone_vms(void)
 {
 	struct gone_vm *gone, *next;
@@ -203,8 +203,8 @@ static void add_totals(struct kobj_uevent_env *env, const struct gone_vm *gone)
 }
 
 /*
- * Called when nobody has the VM any more, but its vCPUs are there.  One that had no exit,
- * e.g. of who asks what KVM can do, is not worth a word.
+ * Called when the last reference to the VM is gone, but its vCPUs are still there.  A VM
+ * without exits, e.g. one that was only made to ask for capabilities, is left out.
  */
 void kvm_arch_destroy_uevent(struct kvm *kvm, struct kobj_uevent_env *env)
 {
@@ -230,7 +230,7 @@ free:
 	kfree(stat);
 }
 
-/* A name in a field of its own, without anything that a terminal would heed */
+/* A name as one field, escaped, also for terminals */
 void kvm_exit_stats_show_name(struct seq_file *m, const char *name)
 {
 	if (*name)

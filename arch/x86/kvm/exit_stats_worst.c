@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VM-Exit statistics: single exits, i.e. the worst of each reason, and those that were slow.
+ * VM-Exit statistics: single exits, i.e. the longest of each reason, and slow ones.
  *
- * The worst since the reset is in the row of the vCPU, with the maximum that it is.  The worst
- * of late is kept here, for the host, by windows of time: that of the last one is shown until
- * the next one is over.  Both cost an exit nothing that is not longer than all of its reason
- * in this window.
+ * The longest since the reset is in the row of the vCPU, beside the maximum.  The longest of
+ * late is kept here, for the host, by windows of time: that of a window is shown until the
+ * next one is over.  An exit that is not the longest of its reason in the current window
+ * pays for neither.
  */
 #define pr_fmt(fmt) "kvm_exit_stats: " fmt
 
@@ -28,7 +28,7 @@
 #define MAX_SLOW_EXITS		16
 
 struct single_exit {
-	/* When it was recorded, and of which window of time it is */
+	/* When it was recorded */
 	u64 era;
 	u64 window;
 	unsigned int row;
@@ -37,22 +37,22 @@ struct single_exit {
 	struct kvm_exit_worst worst;
 };
 
-/* The longest of the last window that there was an exit in, and of the one before */
+/* The longest exits of the last two windows that had an exit */
 struct kvm_exit_late {
 	struct single_exit now;
 	struct single_exit before;
 };
 
-/* Guards all of these, and is held for a moment by those who are rare. */
+/* Guards what follows.  Rarely taken, and held for a moment. */
 static DEFINE_RAW_SPINLOCK(worst_lock);
 static u64 window = 1;
-/* By row, of handling and of away.  They come with the first row of their reason. */
+/* By row: two, of handling and of away, NULL if there was no exit of the reason yet */
 static struct kvm_exit_late *late[KVM_EXIT_STATS_MAX_ROWS];
-/* The last ones, and how many there have been */
+/* The last slow exits, and how many there have been */
 static struct single_exit slow[MAX_SLOW_EXITS];
 static u64 nr_slow;
 
-/* Without memory, it is not known which was the worst of late. */
+/* Without memory, {cycles,away}_late of the reason stay empty. */
 void kvm_exit_late_alloc(unsigned int row)
 {
 	struct kvm_exit_late *both;
@@ -93,7 +93,7 @@ static u64 ns_since(u64 tsc)
 	return cycles > 0 && tsc_khz ? mul_u64_u32_div(cycles, NSEC_PER_MSEC, tsc_khz) : 0;
 }
 
-/* An exit whose T0 was at @tsc, and which is being recorded, or closed with its parts */
+/* Describe the exit that is being recorded, or if @away, closed. */
 static struct single_exit describe(struct kvm_vcpu *vcpu, const struct kvm_exit_stat *stat,
 				   bool away, u64 cycles)
 {
@@ -148,7 +148,7 @@ static void add_late(const struct single_exit *single)
 	of->now.window = window;
 }
 
-/* An exit that took longer than all of its row in this window */
+/* Keep an exit that took longer than all others of its row in this window. */
 void kvm_exit_worst_add(struct kvm_vcpu *vcpu, struct kvm_exit_stat *stat,
 			struct kvm_exit_times *times, u64 cycles)
 {
@@ -183,7 +183,7 @@ void kvm_exit_slow_add(struct kvm_vcpu *vcpu, const struct kvm_exit_stat *stat, 
 	raw_spin_unlock(&worst_lock);
 }
 
-/* The worst of this window and the last one: 0 if there was none */
+/* Read the longest exit of this window and the last one.  Returns 0 if there was none. */
 u64 kvm_exit_late_read(unsigned int row, bool away, struct kvm_exit_worst *worst)
 {
 	const struct single_exit *single;
@@ -204,7 +204,7 @@ u64 kvm_exit_late_read(unsigned int row, bool away, struct kvm_exit_worst *worst
 	return cycles;
 }
 
-/* One line: what took that many cycles, and all that is known of it */
+/* A line about an exit that took this many cycles */
 size_t kvm_exit_worst_print(u64 cycles, const struct kvm_exit_worst *worst, char *buf,
 			    size_t size)
 {
@@ -215,7 +215,7 @@ size_t kvm_exit_worst_print(u64 cycles, const struct kvm_exit_worst *worst, char
 
 	len += scnprintf(buf + len, size - len, "cycles=%llu boot_ns=%llu vm=%u vcpu=%u cpu=%u",
 			 cycles, worst->boot_ns, worst->vm, worst->vcpu, worst->cpu);
-	/* As for tracing: where a guest's code is tells about it. */
+	/* As in tracing: an address of the guest's code is confidential. */
 	if (worst->has_rip && !security_locked_down(LOCKDOWN_TRACEFS))
 		len += scnprintf(buf + len, size - len, " rip=0x%llx", worst->rip);
 	if (worst->key_kind != EXIT_KEY_NONE) {
@@ -260,7 +260,7 @@ void kvm_exit_chain_init(struct kvm_exit_chain *chain)
 	memset(chain->rows, U8_MAX, sizeof(chain->rows));
 }
 
-/* The last one took longer than there is room for. */
+/* The last exit took more cycles than an entry can hold. */
 void kvm_exit_chain_saturate(struct kvm_exit_chain *chain)
 {
 	chain->cycles[(u8)(chain->next - 1) % KVM_EXIT_STATS_CHAIN] = U32_MAX;
@@ -271,7 +271,7 @@ void kvm_exit_chain_mark_nested(struct kvm_exit_chain *chain)
 	chain->rows[(u8)(chain->next - 1) % KVM_EXIT_STATS_CHAIN] |= KVM_EXIT_STATS_CHAIN_NESTED;
 }
 
-/* Print an exit of a chain, the oldest of which is 0.  Nothing if there was none. */
+/* Print the exit @i of a chain, 0 is the oldest.  Prints nothing if there was none. */
 static size_t chain_print(const struct kvm_exit_chain *chain, unsigned int i, char *buf,
 			  size_t size)
 {
@@ -297,7 +297,7 @@ void kvm_exit_chain_show(struct seq_file *m, const struct kvm_exit_chain *chain)
 	}
 }
 
-/* What led to an error: few lines, and not from whoever makes one in a loop */
+/* Log the exits before an error, ratelimited as a VMM can make errors in a loop. */
 void kvm_exit_chain_log(const struct kvm_vcpu *vcpu)
 {
 	static DEFINE_RATELIMIT_STATE(ratelimit, 60 * HZ, 10);
