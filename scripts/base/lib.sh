@@ -103,6 +103,13 @@ rename_selftest()
 	esac
 }
 
+# A diff without what differs between releases of Debian: where the same lines are in a file
+without_places()
+{
+	sed -E -e '/^index [0-9a-f]{40}\.\./d' \
+		-e 's/^@@ -[0-9]+(,[0-9]+)? \+[0-9]+(,[0-9]+)? @@/@@\1\2 @@/'
+}
+
 # For what is made of cmpe283-3.diff, or goes into Documentation
 only_default_base()
 {

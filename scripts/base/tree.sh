@@ -6,6 +6,7 @@
 # tree.sh fresh: fail if cmpe283-3.diff is not what the sources make of it, wherever the lines
 # are in the files of this release of Debian.  For another base than the default,
 # cmpe283-3.diff is in build/BASE.
+# tree.sh print: print cmpe283-3.diff, as it is for the source of this release of Debian.
 # tree.sh stock: make build/linux.stock Debian's source as it is.  What no patch can touch
 # is shared with build/linux.
 #
@@ -220,13 +221,6 @@ whole_diff()
 	tree_git diff --full-index --no-renames base "$commit"
 }
 
-# Releases of Debian have the same lines at other places in a file.
-without_places()
-{
-	sed -E -e '/^index [0-9a-f]{40}\.\./d' \
-		-e 's/^@@ -[0-9]+(,[0-9]+)? \+[0-9]+(,[0-9]+)? @@/@@\1\2 @@/'
-}
-
 source=$("$top/scripts/base/source.sh")
 case ${1-} in
 '')
@@ -250,10 +244,14 @@ fresh)
 	tree_git apply --cached --check "$diff_file" ||
 		die "cmpe283-3.diff does not apply to $source"
 	;;
+print)
+	unpack
+	whole_diff
+	;;
 stock)
 	unpack_stock
 	;;
 *)
-	die "'$1' is none of: diff, fresh, stock"
+	die "'$1' is none of: diff, fresh, print, stock"
 	;;
 esac

@@ -5,8 +5,8 @@
 # PDF, and a mail with both, whose From: and To: are to be filled in.
 #
 # LINUX is a git clone of Linux, which is only read.  The diff is then made for COMMIT of
-# it, by a 3-way merge where it does not fit as it is.  Without it, the diff is that of
-# this repository, and COMMIT is believed to be a source that it fits.
+# it, by a 3-way merge where it does not fit as it is.  Without it, the diff is that for
+# Debian's source, and COMMIT is believed to be a source that it fits.
 #
 # COMMIT has to be one that others have, too, i.e. that is in a remote-tracking branch or a
 # tag of the clone.  A bare clone of another repository has the branches of that one, as
@@ -14,7 +14,6 @@
 . "$(dirname "$0")/../base/lib.sh"
 
 out=${1:-$build/submission}
-diff_file=$top/cmpe283-3.diff
 parts=$top/scripts/course/submission
 commit=${COMMIT-}
 ids=${IDS-}
@@ -149,7 +148,7 @@ read_base()
 	# Which have hunks named after functions of C
 	cp "$tree/.gitattributes" "$tmp/git/info/attributes"
 
-	git apply --numstat "$diff_file" | cut -f 3 >"$tmp/paths"
+	git apply --numstat "$tmp/diff" | cut -f 3 >"$tmp/paths"
 	while read -r path; do
 		read -r mode type object _ < <(base_git ls-tree "$base" "$path") || continue
 		git -C "$tree" cat-file -e "base:$path" 2>/dev/null ||
@@ -177,7 +176,7 @@ make_diff()
 	local base blob kconfig=arch/x86/kvm/Kconfig
 
 	base=$(read_base)
-	if ! scratch_git apply --3way --cached --whitespace=nowarn "$diff_file" 2>"$tmp/said"; then
+	if ! scratch_git apply --3way --cached --whitespace=nowarn "$tmp/diff" 2>"$tmp/said"; then
 		show_conflicts
 		die "the diff does not fit $commit: see above; 'ours' is the commit's, 'theirs' the diff's"
 	fi
@@ -248,6 +247,7 @@ tmp=$(mktemp -d "$out.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' HUP INT TERM
 mkdir "$tmp/new"
+"$top/scripts/base/tree.sh" print >"$tmp/diff"
 make_diff
 make_pdf
 make_mail
