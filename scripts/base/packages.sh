@@ -30,6 +30,8 @@ for group; do
 			bats strace tmux jq curl gnuplot-nox libxml2-utils bash-completion locales procps
 			clang libclang-rt-dev shellcheck mandoc
 			clang-tidy cppcheck sparse coccinelle
+			# KVM's selftests of 7.3
+			uuid-dev
 		)
 		;;
 	check)
