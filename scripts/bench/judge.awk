@@ -22,11 +22,22 @@ function no_figure_is_missing(machine,	h, t, hows, nr_hows, missing)
 	    (missing == "" ? "" : ", but for" missing))
 }
 
-function costs(machine, how, budget,	cost)
+# The limits are for gcc 12, which the figures of the pages are made with.  Another compiler may
+# take a tenth more: it chooses other registers and branches for KVM's functions around a hook.
+function slack()
 {
-	cost = added(machine, "cpuid", how)
-	law((machine, "cpuid", how) in least && cost <= budget,
-	    sprintf("%s: %s adds %.1f instructions, at most %d", machine, how, cost, budget))
+	return about["compiler"] ~ /^12\./ ? 1 : 1.1
+}
+
+# Where nearly nothing is added, a tenth is nothing, too.
+function costs(machine, type, how, what, limit,	cost)
+{
+	limit *= slack()
+	if (slack() > 1)
+		limit += 3
+	cost = added(machine, type, how)
+	law((machine, type, how) in least && cost <= limit,
+	    sprintf("%s: %s adds %.1f instructions, at most %d", machine, what, cost, limit))
 }
 
 function is_cheaper(machine, than, times,	factor)
@@ -36,7 +47,8 @@ function is_cheaper(machine, than, times,	factor)
 		return
 	}
 	factor = added(machine, "cpuid", than) / added(machine, "cpuid", "enabled")
-	law(factor >= times, sprintf("%s: %s adds %.1f times what enabled does, at least %d", \
+	times /= slack()
+	law(factor >= times, sprintf("%s: %s adds %.1f times what enabled does, at least %.1f", \
 				     machine, than, factor, times))
 }
 
@@ -99,15 +111,12 @@ END {
 	for (m = 1; m <= nr_machines; m++) {
 		machine = machines[m]
 		no_figure_is_missing(machine)
-		costs(machine, "disabled", 3)
-		costs(machine, "enabled", 70)
-		costs(machine, "keys", 110)
+		costs(machine, "cpuid", "disabled", "disabled", 3)
+		costs(machine, "cpuid", "enabled", "enabled", 70)
+		costs(machine, "cpuid", "keys", "keys", 110)
 		# What the hardware tells is the same, and where that goes has to be looked for.
-		law((machine, "new-keys", "keys") in least &&
-		    added(machine, "new-keys", "keys") <= 160,
-		    sprintf("%s: a key that is another one each time adds %.1f instructions, at most 160", \
-			    machine, added(machine, "new-keys", "keys")))
-		costs(machine, "interval", 80)
+		costs(machine, "new-keys", "keys", "a key that is another one each time", 160)
+		costs(machine, "cpuid", "interval", "interval", 80)
 		is_cheaper(machine, "kvm_exit+kvm_entry", 16)
 		lives_as_before(machine, "create", create)
 		# In Bochs that is a few ticks, for which it waits, or one more.
@@ -145,7 +154,8 @@ END {
 	law(bytes["vcpu"] > 0 && bytes["row"] > 0,
 	    sprintf("memory: %d bytes per vCPU, and %d per row", bytes["vcpu"], bytes["row"]))
 	# 16384, but that struct kvm_vcpu takes a third of 32 KiB, i.e. 1450 bytes more than it has.
-	takes_at_most("memory of a vCPU with 16 reasons", bytes["vcpu"] + 16 * bytes["row"], 17408)
+	takes_at_most("memory of a vCPU with 16 reasons", bytes["vcpu"] + 16 * bytes["row"],
+		      17408 * slack())
 	law(bytes["keys"] > 0,
 	    sprintf("memory with keys: %d bytes more per row, i.e. %d for a vCPU with 16 reasons", \
 		    bytes["keys"], bytes["vcpu"] + 16 * (bytes["row"] + bytes["keys"])))
