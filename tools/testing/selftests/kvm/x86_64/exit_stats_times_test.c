@@ -37,6 +37,10 @@
 #define NR_LOOPS	2000
 #define INTERVAL	500
 #define NR_SUMMARIES	3
+#define NR_SPINS	100000
+
+/* Less than any CPU takes for an exit and the next entry */
+#define NO_EXIT_CYCLES	400
 
 /* In KVM's rows of the stats fd */
 #define MAX_ROWS	112
@@ -771,6 +775,46 @@ TEST_F(exit_stats_times, stats_fd)
 
 	free_vcpu_stats(&stats);
 	free_vcpu_stats(&later);
+	kvm_vm_free(vm);
+}
+
+static uint64_t guest_spun;
+
+static void guest_spin(void)
+{
+	uint64_t now, last;
+	int i;
+
+	/* The time in the guest is known from the first exit on, to the last one. */
+	this_cpu_fms();
+	last = rdtsc();
+	for (i = 0; i < NR_SPINS; i++) {
+		now = rdtsc();
+		if (now - last < NO_EXIT_CYCLES)
+			guest_spun += now - last;
+		last = now;
+	}
+	this_cpu_fms();
+	GUEST_DONE();
+}
+
+/* Where nothing came between two reads of the TSC, the guest was there. */
+TEST_F(exit_stats_times, guest)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = exit_stats_create_vm(&vcpu, guest_spin);
+	uint64_t passed, guest;
+
+	passed = rdtsc();
+	exit_stats_run_to_sync(vcpu);
+	passed = rdtsc() - passed;
+
+	sync_global_from_guest(vm, guest_spun);
+	guest = exit_stats_number("guest_cycles");
+	TEST_ASSERT(guest_spun && guest >= guest_spun,
+		    "%lu cycles in the guest, which has spun for at least %lu", guest, guest_spun);
+	check_not_twice(passed);
+	exit_stats_check_laws();
 	kvm_vm_free(vm);
 }
 
