@@ -650,6 +650,8 @@ TEST_F(exit_stats, readers_while_vcpus_come_and_go)
 	char *table;
 
 	WRITE_ONCE(stop_churn, false);
+	/* The library reads it once, which threads must not do at the same time. */
+	kvm_get_supported_cpuid();
 	for (i = 0; i < n; i++)
 		pthread_create(&threads[i], NULL, churn_thread, &exits[i]);
 
