@@ -34,7 +34,7 @@ clean:
 
 ## on both vendors, in emulated machines: a real guest, unit tests, selftests, KVM as modules,
 ## built in, and in place of Debian's, access rights, fuzz, torture, enemies, cost; here: the
-## tool on canned numbers, Prometheus, make submission, make port
+## tool on canned numbers, Prometheus, make submission, make port; then less of Linux 7.3
 test:
 	@$S/test/test.sh
 

@@ -165,7 +165,7 @@ END {
 		goes_by_vcpus(jobs[j], cpus)
 	}
 	takes_at_most("memory per possible CPU", bytes["cpu"], 0)
-	# A row would be 728.  Records of VMs that are gone begin slabs of their own.
+	# A row would be 712.  Records of VMs that are gone begin slabs of their own.
 	takes_at_most("memory that is left of a vCPU that is gone", bytes["left"], 128)
 
 	for (threads = 1; threads <= 4; threads *= 2) {
