@@ -1497,7 +1497,10 @@ unsigned int kvm_exit_stats_get_slow_us(void)
 /* Slow exits are also long, so that the record path has only one limit to check. */
 void kvm_exit_stats_set_slow_us(unsigned int slow_us)
 {
-	u64 cycles = slow_us ? mul_u64_u32_div(slow_us, tsc_khz, USEC_PER_MSEC) : U64_MAX;
+	u64 cycles = U64_MAX;
+
+	if (slow_us && tsc_khz)
+		cycles = mul_u64_u32_div(slow_us, tsc_khz, USEC_PER_MSEC);
 
 	mutex_lock(&kvm_exit_stats_lock);
 	WRITE_ONCE(exit_stats_slow_us, slow_us);
