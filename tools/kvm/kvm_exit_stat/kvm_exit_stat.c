@@ -200,7 +200,7 @@ static const char usage[] =
 	"  kvm_exit_stat --preempted-by [OPTION...]     show who got the CPUs of vCPUs\n"
 	"  kvm_exit_stat --keys [OPTION...] [REASON]    show what exits were for\n"
 	"  kvm_exit_stat --worst [OPTION...] [REASON]   show the exits that took longest\n"
-	"  kvm_exit_stat --slow [OPTION...] [REASON]    show the log of slow exits\n"
+	"  kvm_exit_stat --slow [OPTION...] [REASON]    list slow exits\n"
 	"  kvm_exit_stat --nested [OPTION...] [REASON]  show what guests of guests had\n"
 	"  kvm_exit_stat --vm VM --chain [OPTION...]    show the last exits of its vCPUs\n"
 	"  kvm_exit_stat --hist REASON [OPTION...]      show log2 histograms\n"
@@ -717,7 +717,7 @@ static enum status tell_what_is_off(const struct options *options)
 		const char *value;
 	} switches[] = {
 		{ EXTRA_KEYS, "/keys", "keep what exits are for", "1" },
-		{ EXTRA_SLOW, "/slow_us", "log slow exits", "MICROSECONDS" },
+		{ EXTRA_SLOW, "/slow_us", "keep slow exits", "MICROSECONDS" },
 	};
 	const struct source *source = &options->source;
 

@@ -818,7 +818,7 @@ static enum status read_slow(const struct source *source, struct snapshot *snaps
 
 	status = make_path(path, "%s" SLOW, source->sysroot) ?:
 		 lines_open(&lines, path,
-			    "debugfs is not mounted there, or the kernel does not log slow exits",
+			    "debugfs is not mounted there, or the kernel does not keep slow exits",
 			    "kvm.ko was unloaded");
 	if (status)
 		return status;
@@ -926,7 +926,7 @@ static enum status check_extras(struct source *source)
 	} needed[] = {
 		{ EXTRA_KEYS, "keys", "does not keep what exits were for" },
 		{ EXTRA_WORST, "reasons/UNKNOWN/cycles_worst", "does not keep the worst exits" },
-		{ EXTRA_SLOW, "slow_us", "does not log slow exits" },
+		{ EXTRA_SLOW, "slow_us", "does not keep slow exits" },
 		{ EXTRA_NESTED, "reasons/UNKNOWN/nested", "does not tell the exits of L2" },
 	};
 

@@ -118,13 +118,13 @@ static struct value get_kvm(const struct column *column, const struct snapshot *
 
 /* A slow exit is of no span: what is behind the first one is for both lists. */
 static const struct column all_columns[] = {
-	{ "SPAN", "the worst of: all since the reset, or late, i.e. of the last 30 to 60 seconds",
+	{ "SPAN", "the worst of: all since the reset, or late, i.e. of the last two windows of 30 seconds",
 	  KIND_TEXT, ALWAYS, get_span },
 	{ "REASON", "hardware exit reason", KIND_TEXT, ALWAYS, get_reason },
 	{ "KIND", "which time: handling or away", KIND_TEXT, ALWAYS, get_kind },
 	{ "TIME", "how long it took", KIND_CYCLES, ALWAYS, get, OF(cycles) },
-	{ "AGO", "seconds since its end", KIND_RATE, ALWAYS, get_ago },
-	{ "WHEN", "its end, in UTC as in ISO 8601", KIND_TEXT, ALWAYS, get_line_text,
+	{ "AGO", "seconds since the VM-Exit", KIND_RATE, ALWAYS, get_ago },
+	{ "WHEN", "time of the VM-Exit, in UTC as in ISO 8601", KIND_TEXT, ALWAYS, get_line_text,
 	  OF_LINE(when) },
 	{ "VM", "number of the VM", KIND_ID, ALWAYS, get_vm },
 	{ "NAME", "its name as in --vms, or the command if it is gone", KIND_TEXT, ALWAYS, get_text,

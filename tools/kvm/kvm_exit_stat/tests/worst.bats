@@ -194,7 +194,7 @@ HLT away 200000 _ 17 win11 0 3 0.0% 0.0% 0.0% 100.0%"
 	fails 2 SPAN
 }
 
-@test "--slow: what to do if nothing is logged, and what was before" {
+@test "--slow: what to do if none is kept, and what was before" {
 	kes --slow --csv -o REASON
 	fails 0 "$STATS/slow_us is 0" "echo MICROSECONDS > $STATS/slow_us"
 	same "$output" REASON
