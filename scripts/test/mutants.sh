@@ -36,6 +36,8 @@ copy_repository()
 	mkdir -p "$copy"
 	find "$copy" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 	(cd "$top" && git ls-files -z | tar -cf - --null -T -) | tar -xf - -C "$copy"
+	# No mutant is in the selftests: they are built once, by the first test that takes them.
+	rm -rf "$out/tests"
 
 	# Whatever a run that was interrupted has left there is of a mutant.
 	[ ! -d "$out/linux/.git" ] || {
