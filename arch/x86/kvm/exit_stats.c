@@ -766,6 +766,7 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
 	u64 cycles = max(tsc, stats->part_tsc) - stats->part_tsc;
+	u64 polled_ns = kvm_exit_stats_polled_ns(vcpu);
 
 	if (stats->part != part)
 		return;
@@ -783,10 +784,11 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
 
 	stats->parts.cycles[part] += cycles;
 	stats->parts.user |= part == EXIT_STATS_USER;
+	/* It falls if somebody clears KVM's statistics in debugfs. */
+	polled_ns -= min(polled_ns, stats->polled_ns);
 	if (part == EXIT_STATS_BLOCKED)
-		stats->parts.polled += min(cycles, mul_u64_u32_div(kvm_exit_stats_polled_ns(vcpu) -
-								   stats->polled_ns,
-								   tsc_khz, NSEC_PER_MSEC));
+		stats->parts.polled += min(cycles, mul_u64_u32_div(polled_ns, tsc_khz,
+								   NSEC_PER_MSEC));
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_end_at);
 

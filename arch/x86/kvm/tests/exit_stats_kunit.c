@@ -534,6 +534,9 @@ static void exit_stats_polled(struct kunit *test)
 		{ END, EXIT_STATS_BLOCKED, BIT_ULL(20) },
 		{ BEGIN, EXIT_STATS_BLOCKED, BIT_ULL(20) }, { POLL, 0, NSEC_PER_SEC },
 		{ END, EXIT_STATS_BLOCKED, BIT_ULL(20) + 50 },
+		/* Somebody clears KVM's statistics. */
+		{ BEGIN, EXIT_STATS_BLOCKED, BIT_ULL(20) + 60 }, { POLL, 0, -NSEC_PER_SEC },
+		{ END, EXIT_STATS_BLOCKED, BIT_ULL(20) + 90 },
 		{ ENTER, 0, BIT_ULL(21) }, { EXIT, B, BIT_ULL(22), BIT_ULL(22) },
 	};
 	u64 cycles_of_2_ns = mul_u64_u32_div(2, tsc_khz, NSEC_PER_MSEC);
@@ -545,7 +548,7 @@ static void exit_stats_polled(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, vcpu->arch.exit_stats.rows[0]->polled, cycles_of_2_ns + 50);
 	KUNIT_EXPECT_EQ(test, vcpu->arch.exit_stats.rows[0]->parts[EXIT_STATS_BLOCKED],
-			BIT_ULL(20) - 20 + 50);
+			BIT_ULL(20) - 20 + 50 + 30);
 }
 
 static void exit_stats_merge(struct kunit *test)
