@@ -133,7 +133,7 @@ static DECLARE_WORK(summary_work, kvm_exit_stats_summary);
 /* Whether one is pending, or being printed by the work item */
 static unsigned long summary_busy;
 /* Summaries that fell due and are not printed */
-static atomic_t summaries_folded;
+static atomic64_t summaries_folded;
 
 /*
  * A guest that exits in a loop, or any user of /dev/kvm, must not flood the log.  But no
@@ -329,7 +329,10 @@ static void kvm_exit_stats_find_memslot(struct kvm_vcpu *vcpu)
 		stats->key = (stats->key & ~EXIT_KEY_VALUE) | EXIT_KEY_MEMSLOT | (u16)slot->id;
 }
 
-/* The key of an exit that began before "keys" was switched on is not known. */
+/*
+ * The key of an exit that began before "keys" was switched on is not known.  The era that
+ * says so comes before the hooks are patched, so look also while they are off.
+ */
 static void kvm_exit_stats_check_key(struct kvm_vcpu *vcpu)
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
@@ -338,7 +341,7 @@ static void kvm_exit_stats_check_key(struct kvm_vcpu *vcpu)
 		stats->keys_since = READ_ONCE(keys_since);
 		kvm_exit_stats_set_key(vcpu, EXIT_KEY_NONE, EXIT_KEY_UNKNOWN);
 		stats->last_key = EXIT_KEY_UNKNOWN;
-	} else if (stats->key_kind == EXIT_KEY_FRAME) {
+	} else if (stats->key_kind == EXIT_KEY_FRAME && kvm_exit_stats_wants_key()) {
 		kvm_exit_stats_find_memslot(vcpu);
 	}
 }
@@ -535,8 +538,7 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 		code = stats->nested_code;
 		level = is_guest_mode(vcpu) ? EXIT_STATS_L2_HANDLED : EXIT_STATS_L2_REFLECTED;
 	}
-	if (kvm_exit_stats_wants_key())
-		kvm_exit_stats_check_key(vcpu);
+	kvm_exit_stats_check_key(vcpu);
 
 	row = kvm_exit_stats_find_row(code);
 	stat = kvm_exit_stats_get(stats, level * KVM_EXIT_STATS_MAX_ROWS + row);
@@ -646,10 +648,14 @@ static noinline void kvm_exit_stats_interval_over(void)
 			continue;
 
 		left += interval;
-		if (test_and_set_bit(0, &summary_busy))
-			atomic_inc(&summaries_folded);
-		else
+		if (test_and_set_bit(0, &summary_busy)) {
+			atomic64_inc(&summaries_folded);
+		} else if (__ratelimit(&summary_ratelimit)) {
 			queue_work(system_dfl_wq, &summary_work);
+		} else {
+			atomic64_inc(&summaries_folded);
+			clear_bit(0, &summary_busy);
+		}
 	}
 }
 
@@ -721,7 +727,7 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu,
 	stats->part_tsc = tsc;
 	stats->polled_ns = kvm_exit_stats_polled_ns(vcpu);
 	/* The register cannot be read here, but KVM often has it cached. */
-	if (kvm_register_is_available(vcpu, VCPU_REG_RIP)) {
+	if (!vcpu->arch.guest_state_protected && kvm_register_is_available(vcpu, VCPU_REG_RIP)) {
 		stats->rip = kvm_rip_read(vcpu);
 		stats->rip_tsc = stats->exit_tsc;
 	}
@@ -811,9 +817,17 @@ void __kvm_exit_stats_end(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part)
  * What KVM_RUN returns with: user space can write it, so it can be any number.  The row of
  * the last exit gets memory for its user reasons, if there is any.
  */
-VISIBLE_IF_KUNIT void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 reason)
+VISIBLE_IF_KUNIT void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 reason,
+						     int run_result)
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+
+	/* Other than for a memory fault, an error does not come with an exit_reason. */
+	if (run_result == -EINTR)
+		reason = KVM_EXIT_INTR;
+	else if (run_result < 0 && (reason != KVM_EXIT_MEMORY_FAULT ||
+				    (run_result != -EFAULT && run_result != -EHWPOISON)))
+		reason = EXIT_STATS_USER_ERROR;
 
 	stats->user_reason = min_t(u32, reason, EXIT_STATS_USER_ERROR) + 1;
 	if (stats->last && !stats->last->user) {
@@ -826,20 +840,14 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_set_user_reason);
 
-/* KVM does not always set exit_reason when KVM_RUN fails, or is interrupted. */
 void __kvm_exit_stats_begin_user(struct kvm_vcpu *vcpu, int run_result)
 {
 	u32 reason = READ_ONCE(vcpu->run->exit_reason);
 
-	if (run_result == -EINTR)
-		reason = KVM_EXIT_INTR;
-	else if (run_result < 0)
-		reason = EXIT_STATS_USER_ERROR;
-
 	if (run_result >= 0 && reason == KVM_EXIT_INTERNAL_ERROR)
 		kvm_exit_chain_log(vcpu);
 
-	kvm_exit_stats_set_user_reason(vcpu, reason);
+	kvm_exit_stats_set_user_reason(vcpu, reason, run_result);
 	__kvm_exit_stats_begin(vcpu, EXIT_STATS_USER);
 }
 
@@ -1450,7 +1458,7 @@ static void kvm_exit_stats_restart_interval(void)
 	if (cancel_work(&summary_work))
 		clear_bit(0, &summary_busy);
 	atomic64_set(&countdown, (s64)exit_stats_interval - 1);
-	atomic_set(&summaries_folded, 0);
+	atomic64_set(&summaries_folded, 0);
 }
 
 unsigned int kvm_exit_stats_get_interval(void)
@@ -1520,6 +1528,7 @@ void kvm_exit_stats_reset(void)
 	/* 0 is that of a table in which nothing was ever recorded: skip it on wrap-around. */
 	generation = era_generation(kvm_exit_stats_era) + 1 ?: 1;
 	WRITE_ONCE(kvm_exit_stats_era, (kvm_exit_stats_era & ~(u64)U32_MAX) | generation);
+	kvm_exit_stats_restart_interval();
 	for (row = 0; row < EXIT_STATS_NR_LEVELS * kvm_exit_stats_isa.nr_rows; row++) {
 		kvm_exit_stat_free(kvm_exit_stats_isa.gone[row]);
 		kvm_exit_stats_isa.gone[row] = NULL;
@@ -1527,7 +1536,6 @@ void kvm_exit_stats_reset(void)
 	memset(gone_preemptors, 0, sizeof(gone_preemptors));
 	gone_dropped = 0;
 	gone_clock_warps = 0;
-	kvm_exit_stats_restart_interval();
 	mutex_unlock(&kvm_exit_stats_lock);
 
 	kvm_exit_stats_forget_gone_vms();
@@ -1537,12 +1545,13 @@ void kvm_exit_stats_reset(void)
 static void kvm_exit_stats_print(const struct kvm_exit_stats_table *table)
 {
 	const struct kvm_exit_stats_isa *isa = &kvm_exit_stats_isa;
-	unsigned int row, folded = atomic_xchg(&summaries_folded, 0);
+	u64 folded = atomic64_xchg(&summaries_folded, 0);
+	unsigned int row;
 
 	pr_info("summary at %llu exits (%s): %llu cycles in handling\n",
 		kvm_exit_times_count(&table->total.cycles), isa->name, table->total.cycles.sum);
 	if (folded)
-		pr_info("%u summaries since the last one were folded into this one\n", folded);
+		pr_info("%llu summaries since the last one were folded into this one\n", folded);
 	if (table->dropped)
 		pr_info("%llu more exits were dropped for want of memory\n", table->dropped);
 
@@ -1578,8 +1587,8 @@ int kvm_exit_stats_dump(void)
 
 static void kvm_exit_stats_summary(struct work_struct *work)
 {
-	if (!__ratelimit(&summary_ratelimit) || kvm_exit_stats_dump())
-		atomic_inc(&summaries_folded);
+	if (kvm_exit_stats_dump())
+		atomic64_inc(&summaries_folded);
 	clear_bit(0, &summary_busy);
 }
 

@@ -414,7 +414,7 @@ int kvm_exit_stats_dump(void);
 #if IS_ENABLED(CONFIG_KUNIT)
 void kvm_exit_stat_free(struct kvm_exit_stat *stat);
 bool kvm_exit_stats_record_at(struct kvm_vcpu *vcpu, u64 tsc);
-void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 reason);
+void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 reason, int run_result);
 void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part, u64 tsc);
 void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu, enum kvm_exit_stats_part part, u64 tsc);
 #endif

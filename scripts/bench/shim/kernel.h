@@ -178,6 +178,16 @@ static inline bool atomic64_try_cmpxchg(atomic64_t *v, s64 *old, s64 new)
 					   __ATOMIC_SEQ_CST);
 }
 
+static inline void atomic64_inc(atomic64_t *v)
+{
+	__atomic_fetch_add(&v->counter, 1, __ATOMIC_SEQ_CST);
+}
+
+static inline s64 atomic64_xchg(atomic64_t *v, s64 new)
+{
+	return __atomic_exchange_n(&v->counter, new, __ATOMIC_SEQ_CST);
+}
+
 static inline void atomic64_set(atomic64_t *v, s64 i)
 {
 	WRITE_ONCE(v->counter, i);
@@ -290,6 +300,7 @@ struct task_struct {
 
 #define KVM_EXIT_INTR			10
 #define KVM_EXIT_INTERNAL_ERROR		17
+#define KVM_EXIT_MEMORY_FAULT		39
 
 /* Nobody reads VMs that go. */
 #define kvm_for_each_vcpu(i, vcpu, kvm)	for ((i) = 0, (vcpu) = NULL; (vcpu); (i)++)
@@ -317,6 +328,7 @@ struct kvm_vcpu {
 	struct {
 		struct kvm_vcpu_exit_stats exit_stats;
 		unsigned long regs[2];
+		bool guest_state_protected;
 	} arch;
 };
 

@@ -469,7 +469,7 @@ static void play(struct kunit *test, const struct event *event)
 		break;
 	case BEGIN:
 		if (event->what == EXIT_STATS_USER)
-			kvm_exit_stats_set_user_reason(vcpu, KVM_EXIT_IO);
+			kvm_exit_stats_set_user_reason(vcpu, KVM_EXIT_IO, 0);
 		kvm_exit_stats_begin_at(vcpu, event->what, event->tsc);
 		break;
 	case END:
@@ -589,14 +589,19 @@ static void exit_stats_merge(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum->cycles.hist[8], 2);
 }
 
-/* KVM_RUN returns with @reason, and is called again after 10 cycles. */
-static void return_at(struct kunit *test, u64 tsc, u8 reason)
+/* KVM_RUN fails with @error, or returns with @reason, and is called again after 10 cycles. */
+static void fail_at(struct kunit *test, u64 tsc, u8 reason, int error)
 {
 	struct kvm_vcpu *vcpu = test->priv;
 
-	kvm_exit_stats_set_user_reason(vcpu, reason);
+	kvm_exit_stats_set_user_reason(vcpu, reason, error);
 	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_USER, tsc);
 	kvm_exit_stats_end_at(vcpu, EXIT_STATS_USER, tsc + 10);
+}
+
+static void return_at(struct kunit *test, u64 tsc, u8 reason)
+{
+	fail_at(test, tsc, reason, 0);
 }
 
 /* A row ends with @want, as it is printed. */
@@ -615,6 +620,7 @@ static void expect_user_reasons(struct kunit *test, const struct kvm_exit_stat *
 static void exit_stats_user_reasons(struct kunit *test)
 {
 	static const u8 first[] = { 2, 6, 2, 0, EXIT_STATS_USER_ERROR, 11, 2 };
+	static const int errors[] = { -EFAULT, -EHWPOISON, -EAGAIN, -EINTR };
 	struct kvm_exit_stat *sum = kunit_kzalloc(test, sizeof(*sum), GFP_KERNEL);
 	struct kvm_exit_user *user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
 	struct kvm_vcpu *vcpu = test->priv;
@@ -644,12 +650,19 @@ static void exit_stats_user_reasons(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, number(sum, "user_exits"), 1);
 
 	/* What began in another era is void. */
-	kvm_exit_stats_set_user_reason(vcpu, KVM_EXIT_HLT);
+	kvm_exit_stats_set_user_reason(vcpu, KVM_EXIT_HLT, 0);
 	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_USER, 2000);
 	leave_era(vcpu, 1);
 	kvm_exit_stats_end_at(vcpu, EXIT_STATS_USER, 2010);
 	return_at(test, 2020, KVM_EXIT_HLT);
 	expect_user_reasons(test, last_row(test), "5:2:10,6:1:10");
+
+	/* A memory fault, 39, is the only reason that comes with errors, i.e. with two of them. */
+	exit_at(test, CODE_B, 2030, 2040);
+	for (i = 0; i < ARRAY_SIZE(errors); i++)
+		fail_at(test, 2050 + 20 * i, KVM_EXIT_MEMORY_FAULT, errors[i]);
+	fail_at(test, 2150, KVM_EXIT_IO, -EFAULT);
+	expect_user_reasons(test, last_row(test), "39:2:20,error:2:20,10:1:10");
 
 	/* Without memory for its reason, a return is not counted, but its time is. */
 	exit_at(test, CODE_NONE, 3000, 3010);
