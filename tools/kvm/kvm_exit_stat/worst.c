@@ -118,7 +118,7 @@ static struct value get_kvm(const struct column *column, const struct snapshot *
 
 /* A slow exit is of no span: what is behind the first one is for both lists. */
 static const struct column all_columns[] = {
-	{ "SPAN", "the worst of: all since the reset, or late, i.e. of the last two windows of 30 seconds",
+	{ "SPAN", "the worst of: all since the reset, or late, i.e. two windows of 30 seconds",
 	  KIND_TEXT, ALWAYS, get_span },
 	{ "REASON", "hardware exit reason", KIND_TEXT, ALWAYS, get_reason },
 	{ "KIND", "which time: handling or away", KIND_TEXT, ALWAYS, get_kind },
