@@ -7,10 +7,10 @@
 
 package=linux-source-$base_version
 if [ -n "${KERNEL-}" ]; then
+	[ -e "$KERNEL" ] || die "KERNEL is '$KERNEL', which is not there"
 	source=$(realpath "$KERNEL")
 	[ ! -d "$source" ] || [ -d "$source/arch/x86/kvm" ] ||
 		die "KERNEL is '$KERNEL', a directory that has no kernel source: no arch/x86/kvm"
-	[ -e "$source" ] || die "KERNEL is '$KERNEL', which is not there"
 else
 	SUITE=$(suite_of_base) "$top/scripts/base/fetch.sh" source "$package" >&2
 	source=$build/source/usr/src/$package.tar.xz
