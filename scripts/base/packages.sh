@@ -66,7 +66,10 @@ machine=$(uname -m)
 case $system,$machine in
 "debian 12,x86_64" | "debian 13,x86_64") ;;
 *)
-	die "this is '$system' on $machine, and what to install is known for Debian 12 and 13 on" 		"x86_64 only: install what corresponds there to Debian's ${missing[*]}, and where" 		"there is no linux-source-$base_version, give Linux $base_version by" 		"KERNEL=directory or KERNEL=tarball; nothing was changed"
+	die "this is '$system' on $machine, and what to install is known for Debian 12 and 13 on" \
+		"x86_64 only: install what corresponds there to Debian's ${missing[*]}, and where" \
+		"there is no linux-source-$base_version, give Linux $base_version by" \
+		"KERNEL=directory or KERNEL=tarball; nothing was changed"
 	;;
 esac
 
