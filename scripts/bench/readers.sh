@@ -6,9 +6,10 @@
 # bench-readers.sh says, and
 #
 #   memory loaded|cpu|vcpu|row|keys|left BYTES
-#	what the feature adds when KVM is loaded, per possible CPU, to a vCPU that has not run yet, per row,
-#	and more with keys, and what is left of a vCPU that is gone.  Pages that are begun are up to 40 KiB in all,
-#	and make what is 0 a little more or less: "cpu" is 0 if it is no more than that.
+#	what the feature adds when KVM is loaded, per possible CPU, to a vCPU that has not run
+#	yet, per row, and more with keys, and what is left of a vCPU that is gone.  Pages that
+#	are begun are up to 40 KiB in all, and make what is 0 a little more or less: "cpu" is
+#	0 if it is no more than that.
 #
 # Fails if a figure is missing, or cannot be.  Everything but the figures goes to stderr.
 . "$(dirname "$0")/lib.sh"
