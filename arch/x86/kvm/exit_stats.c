@@ -691,6 +691,16 @@ static u64 kvm_exit_stats_polled_ns(struct kvm_vcpu *vcpu)
 	return vcpu->stat.generic.halt_poll_success_ns + vcpu->stat.generic.halt_poll_fail_ns;
 }
 
+/* How long the vCPU has polled since its current part began */
+static u64 kvm_exit_stats_polled_cycles(struct kvm_vcpu *vcpu)
+{
+	u64 ns = kvm_exit_stats_polled_ns(vcpu);
+
+	/* It falls if somebody clears KVM's statistics in debugfs. */
+	ns -= min(ns, vcpu->arch.exit_stats.polled_ns);
+	return mul_u64_u32_div(ns, tsc_khz, NSEC_PER_MSEC);
+}
+
 /* The slot of a user reason, which takes a free one; "other" if there is none left */
 static unsigned int kvm_exit_user_slot(struct kvm_exit_user *user, u8 reason)
 {
@@ -772,7 +782,6 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
 	u64 cycles = max(tsc, stats->part_tsc) - stats->part_tsc;
-	u64 polled_ns = kvm_exit_stats_polled_ns(vcpu);
 
 	if (stats->part != part)
 		return;
@@ -790,11 +799,8 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
 
 	stats->parts.cycles[part] += cycles;
 	stats->parts.user |= part == EXIT_STATS_USER;
-	/* It falls if somebody clears KVM's statistics in debugfs. */
-	polled_ns -= min(polled_ns, stats->polled_ns);
 	if (part == EXIT_STATS_BLOCKED)
-		stats->parts.polled += min(cycles, mul_u64_u32_div(polled_ns, tsc_khz,
-								   NSEC_PER_MSEC));
+		stats->parts.polled += min(cycles, kvm_exit_stats_polled_cycles(vcpu));
 }
 EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_end_at);
 
