@@ -737,10 +737,8 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu,
 	stats->part_tsc = tsc;
 	stats->polled_ns = kvm_exit_stats_polled_ns(vcpu);
 	/* The register cannot be read here, but KVM often has it cached. */
-	if (!vcpu->arch.guest_state_protected && kvm_register_is_available(vcpu, VCPU_REG_RIP)) {
-		stats->rip = kvm_rip_read(vcpu);
-		stats->rip_tsc = stats->exit_tsc;
-	}
+	if (kvm_register_is_available(vcpu, VCPU_REG_RIP))
+		kvm_exit_worst_set_rip(vcpu);
 
 	if (part == EXIT_STATS_USER && kvm_exit_stats_last_is_current(stats) &&
 	    stats->last->user) {

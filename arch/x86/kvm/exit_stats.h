@@ -377,6 +377,7 @@ size_t kvm_exit_keys_print(const struct kvm_exit_stat *stat, const char *prefix,
 bool kvm_exit_stats_era_is_current(u64 era);
 unsigned int kvm_exit_stats_row_of(const struct kvm_vcpu_exit_stats *stats,
 				   const struct kvm_exit_stat *stat);
+void kvm_exit_worst_set_rip(struct kvm_vcpu *vcpu);
 void kvm_exit_worst_add(struct kvm_vcpu *vcpu, struct kvm_exit_stat *stat,
 			struct kvm_exit_times *times, u64 cycles);
 size_t kvm_exit_worst_print(u64 cycles, const struct kvm_exit_worst *worst, char *buf,

@@ -93,6 +93,18 @@ static u64 ns_since(u64 tsc)
 	return cycles > 0 && tsc_khz ? mul_u64_u32_div(cycles, NSEC_PER_MSEC, tsc_khz) : 0;
 }
 
+/* Keep the guest's RIP of the exit being handled.  A protected guest hides its registers. */
+void kvm_exit_worst_set_rip(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
+
+	if (vcpu->arch.guest_state_protected)
+		return;
+
+	stats->rip = kvm_rip_read(vcpu);
+	stats->rip_tsc = stats->exit_tsc;
+}
+
 /* Describe the exit that is being recorded, or if @away, closed. */
 static struct single_exit describe(struct kvm_vcpu *vcpu, const struct kvm_exit_stat *stat,
 				   bool away, u64 cycles)
@@ -152,14 +164,11 @@ static void add_late(const struct single_exit *single)
 void kvm_exit_worst_add(struct kvm_vcpu *vcpu, struct kvm_exit_stat *stat,
 			struct kvm_exit_times *times, u64 cycles)
 {
-	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
 	bool away = times == &stat->away;
 	struct single_exit single;
 
-	if (!away && !vcpu->arch.guest_state_protected) {
-		stats->rip = kvm_rip_read(vcpu);
-		stats->rip_tsc = stats->exit_tsc;
-	}
+	if (!away)
+		kvm_exit_worst_set_rip(vcpu);
 
 	single = describe(vcpu, stat, away, cycles);
 	times->late = cycles;

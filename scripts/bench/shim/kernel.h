@@ -328,7 +328,6 @@ struct kvm_vcpu {
 	struct {
 		struct kvm_vcpu_exit_stats exit_stats;
 		unsigned long regs[2];
-		bool guest_state_protected;
 	} arch;
 };
 
@@ -342,7 +341,6 @@ struct kvm_memory_slot {
 
 #define VCPU_REG_RIP			0
 #define kvm_register_is_available(vcpu, reg)	false
-#define kvm_rip_read(vcpu)		0
 #define is_guest_mode(vcpu)		false
 #define kvm_vcpu_gfn_to_memslot(vcpu, gfn)	((struct kvm_memory_slot *)NULL)
 

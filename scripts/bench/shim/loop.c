@@ -62,6 +62,7 @@ struct kvm_exit_top *kvm_exit_top_get(void *all, size_t size, u64 key)
 }
 
 void kvm_exit_top_merge(void *dst, const void *src, size_t size) {}
+void kvm_exit_worst_set_rip(struct kvm_vcpu *vcpu) {}
 void kvm_exit_late_alloc(unsigned int row) {}
 void kvm_exit_late_free(void) {}
 void kvm_exit_late_turn(void) {}
