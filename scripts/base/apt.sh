@@ -1,8 +1,9 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154  # of lib.sh
-# Sourced after lib.sh, by what gets packages that are not to be installed here.
+# shellcheck disable=SC2154  # set in lib.sh
+# Sourced after lib.sh, by scripts that get Debian packages without installing them here.
 
-# Debian's suite that has the kernel of BASE, where this machine's own release has not
+# Print the Debian suite that has the kernel of BASE, or nothing if this machine's own release
+# has that kernel.
 suite_of_base()
 {
 	case $base_version in
@@ -15,7 +16,7 @@ suite_of_base()
 	esac
 }
 
-# Whether this machine's release has the name that SUITE begins with
+# has_codename SUITE: whether a suite, e.g. trixie-backports, is of this machine's release
 has_codename()
 {
 	local codename
@@ -24,22 +25,22 @@ has_codename()
 	[ "${1%%-*}" = "$codename" ]
 }
 
-# The mirror that this machine uses
+# Print the address of the Debian mirror that this machine uses.
 mirror()
 {
 	local uri
-	# shellcheck disable=SC2016  # apt's
+	# shellcheck disable=SC2016  # for apt-get to expand
 	uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Label: Debian' |
 		sed -n 1p)
 	echo "${uri:-http://deb.debian.org/debian}"
 }
 
-# use_suite SUITE: have apt() look into that suite and no other, or, without a name, into
-# what this machine is set up for.  The lists are apart: nothing of the suite is ever offered
-# to this machine.
+# use_suite SUITE: set apt_options, with which apt looks into that suite and no other.  If SUITE
+# is empty, apt uses the sources that this machine is set up for.  The package lists of the suite
+# are not among this machine's own, so that no package of it is ever offered to this machine.
 use_suite()
 {
-	# Or root's download warns that the user _apt cannot get at the directory
+	# Without this, a download by root warns that the user _apt cannot access the directory.
 	apt_options=(-q -o APT::Sandbox::User=root)
 	[ -n "$1" ] || return 0
 

@@ -1,15 +1,16 @@
 #!/bin/bash
 # debian.sh: unpack Debian's own kernel of the version that the patch is for, with its
 # modules and headers, into build/debian.
-# debian.sh modules DIRECTORY NAME...: copy these of its modules, and those that they
-# depend on, into DIRECTORY/lib/modules.
+# debian.sh modules DIRECTORY NAME...: copy the named modules of that kernel, and those that
+# they depend on, into DIRECTORY/lib/modules.
 . "$(dirname "$0")/lib.sh"
 . "$top/scripts/base/apt.sh"
 
 dir=$build/debian
 suite=$(suite_of_base)
 
-# Its name, that of the packages made of the source that was fetched
+# Find the kernel's name in the names of its packages: they have the same version as the package
+# of the source that was fetched.
 [ -z "${KERNEL-}" ] || die "KERNEL is set, but this is for Debian's own kernel"
 "$top/scripts/base/source.sh" >/dev/null
 read -r _ version <"$build/source/.versions"
@@ -37,10 +38,12 @@ unpack()
 	# Since Debian 13, the packages have no /lib, where depmod and modprobe look.
 	[ -e "$dir/lib" ] || ln -s usr/lib "$dir/lib"
 	depmod -b "$dir" "$release"
-	# Where initramfs.sh looks for a kernel, and finds no modules beside it
+	# Put the kernel where initramfs.sh takes it from for "debian-kernel".  No modules are
+	# there: initramfs.sh would add all of them to L1.
 	mkdir -p "$build/debian-kernel/arch/x86/boot"
 	ln -f "$dir/boot/vmlinuz-$release" "$build/debian-kernel/arch/x86/boot/bzImage"
-	# The one path that the headers' own Makefiles have in full
+	# The Makefile of these headers only includes that of the common ones, by an absolute
+	# path: write the path that is right here.
 	echo "include $dir/usr/src/linux-headers-$abi-common/Makefile" \
 		>"$dir/usr/src/linux-headers-$release/Makefile"
 	echo "$release" >"$dir/release"

@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# Sourced after lib.sh, by what asks whether patches fit a kernel source: patch(1) applies
-# them to copies of the files that they touch.
+# Sourced after lib.sh, by scripts that check whether patches fit a kernel source.  patch(1)
+# applies the patches to copies of the files that they change.
 
 hunks=0
 hunks_fit=0
 
-# not_fit PIECE WHY: tell it of all hunks
+# not_fit PIECE WHY: print that no hunk of this piece fits, and why.
 not_fit()
 {
 	echo "    $path: $2: no hunk fits of $(grep -c '^@@ ' "$1")"
 }
 
-# fit_file TREE SCRATCH PIECE: one file of a patch
+# fit_file TREE SCRATCH PIECE: do the job of fit_patch() for the part of a patch for one file.
 fit_file()
 {
 	local tree=$1 scratch=$2 piece=$3 path
@@ -40,13 +40,13 @@ fit_file()
 	hunks_fit=$((hunks_fit + $(grep -c '^    [^ ].* fits at line ' "$scratch.hunks" || true)))
 }
 
-# tell_hunks PATH PIECE SAID PATCHED: what patch(1) said of each hunk of a piece, and whether
-# it put one into another function than that from which it came, which is no fit, though
-# patch(1) thinks so.
+# tell_hunks PATH PIECE SAID PATCHED: print for each hunk of a piece whether it fits, from the
+# output of patch(1) in SAID.  patch(1) may put a hunk into another function than that from
+# which the hunk came, as PATCHED shows.  Such a hunk does not fit, though patch(1) succeeds.
 tell_hunks()
 {
 	awk -v path="$1" '
-		# The function that a line is in, if it was in that one before the line
+		# Return the name of the function after a line, if it was "fn" before the line.
 		function follow(fn, line)
 		{
 			if (line ~ /^}/)
@@ -93,9 +93,9 @@ tell_hunks()
 		}' "$2" "$4" "$3"
 }
 
-# fit_patch TREE SCRATCH PATCH: tell of each hunk of a patch in the format of git whether it
-# fits TREE, to which nothing is written.  Patches of a series, one after the other, share
-# SCRATCH, which has the outcome.  Counts in $hunks and $hunks_fit.
+# fit_patch TREE SCRATCH PATCH: print for each hunk of a patch in the format of git whether it
+# fits TREE, which is only read.  The patched files are in SCRATCH.  The patches of a series use
+# the same SCRATCH, one after the other.  Adds to $hunks and $hunks_fit.
 fit_patch()
 {
 	local piece

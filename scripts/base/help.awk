@@ -1,8 +1,8 @@
-# What make help prints of the Makefile, in 80 columns: of the lines that begin with ##, "##@"
-# is a group, "##=" a variable with its text, and the others are the text of the target that
-# follows.  A text goes on in the lines below it.
+# Print what make help shows of the Makefile, in 80 columns.  It uses the lines that begin with
+# ##: "##@" is the heading of a group, "##=" a variable and its text, and the others are the text
+# of the target that follows.  A text continues in the next lines with "##".
 
-# show(NAME, TEXT): the text beside the name, broken into lines
+# show(NAME, TEXT): print the text beside the name, broken into lines.
 function show(name, text,	words, n, i, line)
 {
 	n = split(text, words, " ")
@@ -16,7 +16,7 @@ function show(name, text,	words, n, i, line)
 	printf "  %-17s %s\n", name, line
 }
 
-# end(NAME): of a text
+# end(NAME): print the text that was read, if there is one, as that of NAME.
 function end(name)
 {
 	if (text != "")

@@ -5,14 +5,14 @@ set -euo pipefail
 shopt -s inherit_errexit
 
 export LC_ALL=C
-# A plain su leaves these out, and dpkg does not work without.
+# After su without "-", PATH does not have these directories, whose programs dpkg needs.
 export PATH=$PATH:/usr/sbin:/sbin
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=$top/build
 
-# The base is Debian's linux-source of that version.  Of another one than the default,
-# all that is built is apart.
+# The base is the kernel that is patched: Debian's linux-source of that version, if KERNEL
+# names no other source.  What is built for another base than the default is in build/BASE.
 default_base=6.12
 base_version=${BASE:-$default_base}
 if [[ ${BASE-} = */* || -n ${BASE-} && ! -f $top/scripts/base/patches/$BASE/series ]]; then
@@ -31,7 +31,7 @@ tool=$build/tools/kvm/kvm_exit_stat/kvm_exit_stat
 
 jobs=$(($(nproc) + 1))
 
-# The emulator's configuration and kbuild know no way to quote these.
+# Neither the emulators' configuration nor kbuild can quote these characters in a path.
 case $top in
 *[[:space:]:,\;\|\&\"\'\\]*)
 	echo "'$top': the path of this directory must have no blank, quote or any of : , ; | & \\" >&2
@@ -47,14 +47,14 @@ die()
 	exit 1
 }
 
-# The patches to files of the kernel, in their order
+# Print the names of the patches to files that the kernel has, in the order to apply them.
 series()
 {
 	sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$patches/series"
 }
 
-# What there is at kernel paths, but not for the kernel: plots, what the tool has for those who
-# test it or run it all the time, and what editors leave.  Patterns of paths.
+# Patterns of paths, for find: files that lie here at kernel paths, but are not part of the
+# patch, i.e. plots, the tool's tests and its files for an installation, editors' swap files
 not_in_diff=(
 	'Documentation/*.svg'
 	tools/kvm/kvm_exit_stat/{GNUmakefile,'bash-completion/*','logrotate/*'}
@@ -62,7 +62,7 @@ not_in_diff=(
 	'*.swp'
 )
 
-# The files that are new to the kernel, at their paths in the default base
+# Print the files that are new to the kernel, with their paths in the default base.
 new_files()
 {
 	local pattern unwanted=()
@@ -72,11 +72,11 @@ new_files()
 	(cd "$top" && find arch Documentation tools -type f "${unwanted[@]}" | sort)
 }
 
-# What the kernel calls the directories of the selftests on x86
+# The kernel's name for the directories of KVM's selftests on x86: it was changed before 7.3.
 selftests_arch=x86_64
 [ "$base_version" != 7.3 ] || selftests_arch=x86
 
-# That of Debian 12 is too old for 7.3.
+# The clang of Debian 12 is too old to build Linux 7.3.
 clang_of_base=clang
 [ "$base_version" != 7.3 ] || clang_of_base=clang-19
 
@@ -103,21 +103,22 @@ rename_selftest()
 	esac
 }
 
-# A diff without what differs between releases of Debian: where the same lines are in a file
+# Remove from a diff what differs between the kernel sources of Debian's releases although the
+# change is the same: blob IDs and line numbers.
 without_places()
 {
 	sed -E -e '/^index [0-9a-f]{40}\.\./d' \
 		-e 's/^@@ -[0-9]+(,[0-9]+)? \+[0-9]+(,[0-9]+)? @@/@@\1\2 @@/'
 }
 
-# For what is made of cmpe283-3.diff, or goes into Documentation
+# For scripts that cannot do their job for another base, e.g. as they write Documentation
 only_default_base()
 {
 	[ "$base_version" = "$default_base" ] ||
 		die "BASE is '$base_version', but this is for Linux $default_base only"
 }
 
-# For what QUICK=1 on the command line of make makes short
+# For scripts that do less if QUICK=1 is on the command line of make
 check_quick()
 {
 	case ${QUICK-} in
@@ -128,15 +129,15 @@ check_quick()
 	esac
 }
 
-# step NAME COMMAND...: run it with its output in build/log/NAME.log, show what
-# is going on and for how long, and on failure where to look.
+# step NAME COMMAND...: run the command with its output in build/log/NAME.log, show every
+# 15 s how long it has run and the last line of the log, and on failure the end of the log.
 step()
 {
 	local name=$1 log=$logs/$1.log start=$SECONDS pid rc=0 last=0 now
 	shift
 
 	printf '%-10s %s\n' "$name" "started, log in ${log#"$PWD"/}"
-	# A process group of its own, to end all of it on Ctrl-C
+	# Job control gives the command a process group: Ctrl-C can end all of its processes.
 	set -m
 	"$@" >"$log" 2>&1 </dev/null &
 	set +m
@@ -166,17 +167,18 @@ step()
 	printf '%-10s %4d s  done\n' "$name" "$now"
 }
 
-# kmake TREE OUT ARGUMENT...: make that kernel there, with the compiler cache, and with
-# nothing of this machine in it, nor anything that a second build would not repeat.
+# kmake TREE OUT ARGUMENT...: run make for the kernel source TREE in the directory OUT, with
+# the compiler cache.  For the build to be reproducible, time, user and host are fixed.
 kmake()
 {
 	local tree=$1 out=$2 piggy
 	shift 2
 
-	# In depend mode a cold build does not preprocess each file twice.  But ccache does not
-	# see then that piggy.S includes the compressed kernel, and has another one for it if
-	# that is as long: name it.
-	# shellcheck disable=SC2016  # make's
+	# In depend mode, ccache does not preprocess a file before it is compiled, which saves
+	# time if the cache is cold.  But then ccache does not see that piggy.S includes the
+	# compressed kernel, and may return an object with another kernel of the same size.  So
+	# the command line has a checksum of that kernel.
+	# shellcheck disable=SC2016  # for make to expand
 	piggy='AFLAGS_piggy.o=-DKERNEL_$(shell cat arch/x86/boot/compressed/vmlinux.bin.* | md5sum | cut -c -32)'
 	CCACHE_BASEDIR=$top CCACHE_DEPEND=1 \
 		KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=kvm KBUILD_BUILD_HOST=exit-stats \

@@ -1,21 +1,21 @@
 #!/bin/bash
 # packages.sh [tests] [check] [submission] [bench] [host] [distro]: install the Debian packages
-# that are missing to build and to run; with "tests", those for tests, checks and plots, too,
-# with "check" what checks of this base take beside these, with
-# "submission" what makes and reads the PDF and the mail, with "bench" what the statistics
-# are compared with, with "host" what packages of kernels take, and with "distro" what makes
-# a directory with another release of Debian.
+# that are missing of those needed to build and to run, and of those that each argument adds:
+# "tests" those for tests, checks and plots, "check" further ones for checks, which depend on
+# the base, "submission" those that make and read the PDF and the mail, "bench" the tools that
+# the statistics are compared with, "host" those that build kernel packages, and "distro" the
+# one that makes a directory with another release of Debian.
 #
-# Only where their names are known: on Debian 12 and 13 for amd64.  Elsewhere it says what is
-# missing, and goes on if nothing is.
+# It installs only on Debian 12 and 13 for amd64, where the names of packages are known.  On
+# another system it fails if a package is missing, and lists those that are.
 . "$(dirname "$0")/lib.sh"
 
 packages=(
 	# the kernel
 	gcc libc6-dev make ccache bc bison flex perl
 	libelf-dev libssl-dev lz4 xz-utils cpio kmod rsync git patch
-	# Not needed by all, but its version is in the configuration of each kernel, which
-	# would be built anew once it comes.
+	# Few kernels need pahole of this package.  But its version is in the configuration of
+	# every kernel, so that all kernels would be built anew if it were installed later.
 	dwarves
 	# L1 and L2
 	bochs bochs-term bochsbios vgabios isolinux syslinux-common xorriso socat

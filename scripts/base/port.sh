@@ -1,7 +1,7 @@
 #!/bin/bash
-# make port TREE=DIRECTORY: whether the patches of BASE and the new files fit that kernel
-# source, to which nothing is written: each hunk, and where it fits, files that are there
-# already, and what the kernel does not have of what they call and include.
+# make port TREE=DIRECTORY: check whether the patches of BASE and the new files fit that kernel
+# source, which is only read.  Prints for each hunk whether and where it fits, then the new
+# files that exist there already, and the headers, functions and macros that are missing there.
 . "$(dirname "$0")/lib.sh"
 . "$top/scripts/base/fit.sh"
 
@@ -14,8 +14,8 @@ wrong=0
 [[ -d $target/arch/x86/kvm && $(cat "$target/Makefile" 2>/dev/null) =~ VERSION\ =\ [0-9] ]] ||
 	die "TREE is '$target', which has no kernel source: no Makefile with VERSION, or no arch/x86/kvm"
 
-# The new files of the kernel itself, and the lines that patches add to others, without
-# comments
+# Print the patch's C code for the kernel itself, without comments: the new files of arch/, and
+# the lines that patches add to files of arch/ and include/.
 kernel_code()
 {
 	local path patch
@@ -30,19 +30,19 @@ kernel_code()
 	} | gcc -w -fpreprocessed -dD -E -P -x c -
 }
 
-# What it calls and does not define
+# Print the functions and macros that this code calls but does not define.
 calls()
 {
 	comm -23 <(grep -oE '\<[A-Za-z_][A-Za-z0-9_]*\(' "$scratch.code" | tr -d '(' | sort -u) \
 		<({
-			# Definitions begin with the line.
+			# A definition, also one by #define, begins in the first column.
 			grep -oE '^[a-z#][^=;({]*\(' "$scratch.code" |
 				grep -oE '[A-Za-z_][A-Za-z0-9_]*\($' | tr -d '('
 			printf '%s\n' if while for switch return sizeof typeof defined
 		} | sort -u)
 }
 
-# Those whose name is in no header and no file of KVM
+# Print the calls whose names are neither in a header nor in a file of KVM.
 missing_calls()
 {
 	comm -23 "$scratch.calls" <(cd "$target" && grep -rhowFf "$scratch.calls" include \
@@ -59,7 +59,7 @@ missing_headers()
 	done
 }
 
-# tell_wrong HEADING: the lines of standard input, each of which is wrong
+# tell_wrong HEADING: print the lines of standard input, each of which is an error, or "none".
 tell_wrong()
 {
 	echo "$1:"
@@ -83,7 +83,7 @@ while read -r patch; do
 	fit_patch "$target" "$scratch" "$patches/$patch"
 done < <(series)
 
-# What is pasted together is nobody's name.
+# Remove the operands of ##, which the preprocessor pastes: they are parts of a name, not names.
 kernel_code | sed 's/[A-Za-z0-9_]*##[A-Za-z0-9_#]*//g' >"$scratch.code"
 calls >"$scratch.calls"
 

@@ -1,10 +1,11 @@
 #!/bin/bash
-# make series: the patches as one would mail them, in build/series, as git format-patch makes
-# them of what make tree has.  scripts/base/series/plan says which patch has what, NAME.msg there is
-# the changelog of a patch, and "cover" the cover letter.
+# make series: split the difference between the base and build/linux into patches, and write
+# them to build/series, as git format-patch does, ready to be mailed.  scripts/base/series/plan
+# says which patch has what, NAME.msg there is the changelog of a patch, and "cover" the cover
+# letter.
 #
-# The commits are made in the repository of build/linux, on its tag "base", and not checked
-# out.  Prints the last of them.
+# The commits are made in the repository of build/linux, on top of its tag "base", and not
+# checked out.  Prints the ID of the last one.
 . "$(dirname "$0")/lib.sh"
 
 plan_dir=$top/scripts/base/series
@@ -12,15 +13,16 @@ plan=$plan_dir/plan
 scratch=$build/series.scratch
 target=$build/series
 document=$top/Documentation/virt/kvm/x86/exit-stats-cost.rst
-# Of all commits, for the same sources to be the same patches
+# Fixed dates for all commits, so that the same sources always give the same patches
 export GIT_AUTHOR_DATE="1700000000 +0000" GIT_COMMITTER_DATE="1700000000 +0000"
 
-# The name of each patch, and of each rule for whole files, the step and what paths it is for
+# The names of the patches in their order.  Of each "path" rule, which is about whole files: its
+# step, i.e. the number of its patch, and its pattern of paths.
 names=()
 path_steps=()
 path_globs=()
 
-# Who the patches are from: who runs this, if git knows, or else nobody
+# Set the author and committer of the patches: the user in git's configuration, or a placeholder
 read_identity()
 {
 	GIT_AUTHOR_NAME=$(git -C "$top" config user.name || echo series)
@@ -34,8 +36,8 @@ tree_git()
 	git -C "$tree" "$@"
 }
 
-# Read the plan.  The rules for parts of files go to $scratch/rules, as split.awk wants them,
-# with the paths that each is for in front.
+# Read the plan.  The rules for parts of files go to $scratch/rules, in the format that split.awk
+# reads, with one more field in front: the pattern of paths that the rule is for.
 read_plan()
 {
 	local line keyword path argument number=0
@@ -81,7 +83,8 @@ read_plan()
 	done <"$plan"
 }
 
-# The changelog of a patch, which can be another one for a base: NAME.BASE.msg
+# Print the file with the changelog of a patch: NAME.BASE.msg if the base has a changelog of its
+# own, or else NAME.msg.
 message_of()
 {
 	if [ -e "$plan_dir/$1.$base_version.msg" ]; then
@@ -91,7 +94,8 @@ message_of()
 	fi
 }
 
-# Each patch has a changelog as git and reviewers want it, and there are no others.
+# Check that each patch has a changelog in the form that git and reviewers expect, and that each
+# changelog has a patch.
 check_messages()
 {
 	local message
@@ -109,8 +113,8 @@ check_messages()
 	done
 }
 
-# step_of_path PATH: the patch that has what no other rule names.  Of several, the last one
-# in the plan is the one.
+# step_of_path PATH: print the step of the file's lines that no other rule names.  If several
+# "path" rules match, the last one in the plan counts.
 step_of_path()
 {
 	local i
@@ -124,7 +128,7 @@ step_of_path()
 	die "$plan knows no patch for the file $1"
 }
 
-# rules_for PATH: the rules for parts of this file
+# rules_for PATH: print the rules for parts of this file, without the pattern in front.
 rules_for()
 {
 	local line
@@ -134,8 +138,8 @@ rules_for()
 	done <"$scratch/rules"
 }
 
-# split_file PATH MODE: add to $scratch/index-N what git update-index is to be told of this
-# file for step N, for each step that changes it.
+# split_file PATH MODE: for each step N that changes the file, add a line about the file's new
+# version to $scratch/index-N, which is input for git update-index.
 split_file()
 {
 	local path=$1 mode=$2 step blob last=
@@ -156,7 +160,8 @@ split_file()
 		-f "$plan_dir/split.awk" "$scratch/file-rules" "$scratch/listing" >"$scratch/changes" ||
 		die "cannot split $path"
 
-	# What the first patch finds must be the base, or an empty file where there is none.
+	# The version before the first step must be the file of the base, or empty if the base does
+	# not have that file.
 	{ tree_git cat-file blob "base:$path" 2>/dev/null || true; } | cmp - "$dir/0" >&2 ||
 		die "$path without the patches is not that of the base: see $dir/0"
 	while read -r step; do
@@ -177,7 +182,7 @@ split_files()
 	done < <(tree_git diff-tree -r --no-renames base synced)
 }
 
-# Commit one patch after the other, and print the last one.
+# Commit one patch after the other, and print the ID of the last commit.
 commit_all()
 {
 	local i commit object last
@@ -204,7 +209,8 @@ commit_all()
 	echo "$commit"
 }
 
-# The tables that make figures wrote: instructions of a CPUID exit, as columns side by side
+# Print what a CPUID exit costs, in instructions, from the tables that make figures wrote: a
+# column for each table, i.e. for each machine.
 costs()
 {
 	awk '
@@ -238,7 +244,7 @@ costs()
 		}' "$document"
 }
 
-# How many times as much as the statistics two trace events of each exit cost, on VMX
+# Print how many times as expensive as the statistics two trace events for each exit are, on VMX.
 factor()
 {
 	awk '{ name = substr($0, 1, 20); $0 = substr($0, 21) }
@@ -248,7 +254,7 @@ factor()
 		"$scratch/costs"
 }
 
-# What the tables were made of
+# Print what the costs were measured with, as the same document has it.
 about()
 {
 	awk '/^\.\. bench end/ { inside = 0 }
@@ -257,7 +263,7 @@ about()
 		END { exit !found }' "$document"
 }
 
-# The name of the base: the version of the kernel, and of Debian's package if it is that
+# Print the version of the base, and that of Debian's package if KERNEL names no other source.
 base_name()
 {
 	local version package=
@@ -267,7 +273,7 @@ base_name()
 	echo "Linux $version${package:+, as Debian has it in ${package/ / }}"
 }
 
-# Who gets the patches, as headers: maintainers, and those who read along
+# Print who gets the patches, as headers of a mail: maintainers in To:, reviewers and lists in Cc:
 recipients()
 {
 	local list
@@ -285,8 +291,8 @@ recipients()
 		}' <<<"$list"
 }
 
-# The cover letter of git format-patch, with what is missing there.  The addresses are in
-# this file only, for git send-email --to-cover --cc-cover.
+# Complete the cover letter of git format-patch: addresses, subject and text.  No patch has
+# addresses: git send-email --to-cover --cc-cover takes those of the cover letter for all.
 write_cover()
 {
 	local letter=$scratch/patches/0000-cover-letter.patch

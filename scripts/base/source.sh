@@ -1,7 +1,7 @@
 #!/bin/bash
-# source.sh: have the kernel source of BASE, and print its path: what KERNEL names, a
-# directory or a tarball, or else Debian's, which is unpacked into build/source, and not
-# installed.
+# source.sh: print the path of the kernel source of BASE.  That is the directory or the tarball
+# that KERNEL names, or else the tarball of Debian's linux-source package, which is downloaded
+# and unpacked into build/source, and not installed.
 . "$(dirname "$0")/lib.sh"
 . "$top/scripts/base/apt.sh"
 

@@ -1,18 +1,18 @@
 #!/bin/bash
-# tree.sh: make build/linux the patched kernel: Debian's source, the new files of
-# this repository at their places, and the series of patches on top.
+# tree.sh: make build/linux the patched kernel: the source of the base (Debian's, or that which
+# KERNEL names), the new files of this repository at their places, and the patches on top.
 # tree.sh diff: write changes made in build/linux back to this repository, and
 # regenerate cmpe283-3.diff.
-# tree.sh fresh: fail if cmpe283-3.diff is not what the sources make of it, wherever the lines
-# are in the files of this release of Debian.  For another base than the default,
+# tree.sh fresh: fail if cmpe283-3.diff is out of date.  Line numbers do not count, as they
+# differ between the sources of Debian's releases.  For another base than the default,
 # cmpe283-3.diff is in build/BASE.
-# tree.sh print: print cmpe283-3.diff, as it is for the source of this release of Debian.
-# tree.sh stock: make build/linux.stock Debian's source as it is.  What no patch can touch
-# is shared with build/linux.
+# tree.sh print: print cmpe283-3.diff with the line numbers of the source in use here.
+# tree.sh stock: make build/linux.stock the unpatched source.  Files outside of the directories
+# below, which no patch can change, are hard links to those of build/linux.
 #
-# build/linux is a git tree that tracks the directories below: "base" is Debian's
-# source, the commits on top are made from this repository, up to "synced".  What
-# differs from that, committed or not, is work that must not be lost.
+# build/linux is a git tree that tracks the directories below: the tag "base" is the unpatched
+# source, the commits on top of it, up to the tag "synced", are made from this repository.
+# A difference from "synced", committed or not, is somebody's work, and must not be lost.
 . "$(dirname "$0")/lib.sh"
 
 diff_file=$top/cmpe283-3.diff
@@ -21,7 +21,7 @@ tracked=(arch/x86/include arch/x86/kvm include/linux include/uapi virt
 	Documentation/ABI/testing Documentation/admin-guide/kernel-parameters.txt
 	Documentation/virt MAINTAINERS tools/Makefile tools/kvm
 	tools/testing/selftests/kvm)
-# Of all commits in build/linux, for equal content to be the same commit
+# Fixed dates for all commits in build/linux, so that equal content is the same commit
 export GIT_AUTHOR_DATE="1700000000 +0000" GIT_COMMITTER_DATE="1700000000 +0000"
 
 tree_git()
@@ -29,7 +29,7 @@ tree_git()
 	git -C "$tree" -c user.name=tree -c user.email=tree@localhost "$@"
 }
 
-# What tells one source from another
+# Print what identifies the source: names, sizes and times.
 stamp()
 {
 	stat -c %n-%s-%Y "$source" "$source/Makefile" 2>/dev/null || true
@@ -71,7 +71,7 @@ unpack()
 	tree_git tag base
 	tree_git tag synced
 	echo "$stamp" >"$tree/.git/source"
-	# Whatever was wrong with the source, the old tree is still there.
+	# Replace the old tree only now: if the new source is unusable, the old tree stays.
 	rm -rf "$target"
 	mv "$tree" "$target"
 	tree=$target
@@ -87,13 +87,13 @@ unpack_stock()
 	cp -al "$tree" "$stock_tree"
 	rm -rf "$stock_tree/.git"
 	tree_git ls-files -z | (cd "$stock_tree" && xargs -0 rm -f)
-	# As of now, for what was made of another source to be made anew
+	# tar -m sets the present time, so that make rebuilds what was built of another source.
 	tree_git archive base | tar -xm -C "$stock_tree"
 	echo "$stamp" >"$stock_tree/.unpacked"
 }
 
-# Print the commit that this repository asks for.  Fixed dates make it the same
-# each time that the sources are.
+# Print the commit that build/linux should have, made of the new files and the patches of this
+# repository.  Dates are fixed, so the commit is the same as long as the sources are.
 wanted_commit()
 {
 	local commit path mode blob object patch index=$tree/.git/wanted-index
@@ -121,7 +121,7 @@ wanted_commit()
 	echo "$commit"
 }
 
-# The tree object of build/linux as it stands, uncommitted changes included
+# Print the tree object of build/linux as it is now, including uncommitted changes.
 worktree()
 {
 	export GIT_INDEX_FILE=$tree/.git/worktree-index
@@ -131,7 +131,7 @@ worktree()
 	unset GIT_INDEX_FILE
 }
 
-# The paths that were changed in build/linux since it was made
+# Print the paths that were changed in build/linux since it was last in sync.
 changed_paths()
 {
 	local now
@@ -147,7 +147,8 @@ no_changes()
 		die "$tree has changes that are not in this repository: run make diff first"
 }
 
-# Make build/linux the given commit, and that the one that changes are seen from.
+# Check out the given commit in build/linux, and tag it "synced": from now on, a change is a
+# difference from this commit.
 set_tree()
 {
 	tree_git checkout -q -f -B work "$1"
@@ -164,8 +165,8 @@ sync_tree()
 	set_tree "$commit"
 }
 
-# Bring one changed path of build/linux over.  What a patch has already goes into that
-# patch, anything else is a new file, unless the base has it.
+# Write one changed path of build/linux back to this repository: into the patch that changes
+# this path already, or else as a new file.  Fail if the base has the file, but no patch does.
 write_back_path()
 {
 	local path=$1 now=$2 patch files ours
@@ -235,7 +236,8 @@ diff)
 	;;
 fresh)
 	unpack
-	# That of another base is not kept, i.e. never stale, but must apply, too.
+	# The diff for another base is not in this repository, so it cannot be stale.  Make it here,
+	# to check below that it applies.
 	[ "$base_version" = "$default_base" ] || whole_diff >"$diff_file"
 	cmp -s <(whole_diff | without_places) <(without_places <"$diff_file") ||
 		die "cmpe283-3.diff is stale: run make diff"

@@ -1,11 +1,12 @@
 #!/bin/bash
-# make bench [QUICK=1]: what an exit costs and what is lost, beside what people use
-# instead; what a record costs on the CPU at hand; what readers cost, and memory.
+# make bench [QUICK=1]: measure what an exit costs and how many exits are lost, with the
+# statistics and with the tools that people use instead; what recording an exit costs on the
+# CPU of this machine; what readers cost; and how much memory is taken.
 #
-# Every figure is a line of build/bench.results, see the scenarios bench and
-# bench-readers, and silicon.sh: the machine of boot.sh, if it is of one, then what is
-# said there.  They become the tables and plots in build/bench-report, which "make
-# figures" copies to Documentation, and are judged.
+# Every figure is a line of build/bench.results.  The scenarios bench and bench-readers,
+# readers.sh and silicon.sh describe these lines; the first three have the name of a machine
+# of boot.sh in front.  The lines become the tables and plots in build/bench-report, which
+# "make figures" copies to Documentation, and judge.awk compares them with limits.
 #
 # QUICK=1 takes the kernel of "make run", and leaves out naive counters and other tools.
 . "$(dirname "$0")/lib.sh"
@@ -26,7 +27,7 @@ else
 		die "BASE is '$base_version', but naive counters are for Linux $default_base: say QUICK=1"
 	kernel=bench
 	config=base,kvm,bench
-	# Without the unit tests, and what they need
+	# The statistics are on by default: the fragment "exit_stats" would add only unit tests.
 	enabled=
 	scenario=bench
 	groups=(tests bench)
@@ -44,7 +45,7 @@ naive()
 	kvm_with "$kernel-naive" "$config,without" patch -s -p1 -i "$build/naive.patch"
 }
 
-# Bochs takes one CPU for each machine.
+# Run the two machines of Bochs at once: each keeps one CPU busy.
 machines()
 {
 	local machine pids=()
@@ -56,7 +57,7 @@ machines()
 	L1=bench "$top/scripts/lab/boot.sh" amd "$scenario"
 }
 
-# What a figure depends on
+# Print what the figures depend on.
 about()
 {
 	echo "about date $(date -u +%F)"

@@ -1,4 +1,5 @@
-# What make bench measured: read by judge.awk and report.awk, which come after this.
+# Read the results of make bench into arrays.  judge.awk or report.awk, which comes after this
+# file on the command line of awk, uses them.
 
 BEGIN {
 	nr_types = split("cpuid msr hlt io mmio ept", types)
@@ -68,8 +69,8 @@ $2 == "latency" { latency[$3, $4] = $6 }
 
 $2 == "memory" { bytes[$3] = $4 }
 
-# What it takes to do WHAT, see bench-readers.sh, with so many possible CPUs and vCPUs: an end
-# is that of a VM.
+# Return the instructions that WHAT, see bench-readers.sh, takes with this number of possible CPUs
+# and of vCPUs.  "end" is the end of a VM, "added to end" the part of it that the feature adds.
 function takes(what, cpus, vcpus)
 {
 	if (what == "end")
@@ -79,7 +80,7 @@ function takes(what, cpus, vcpus)
 	return read[what, cpus, vcpus]
 }
 
-# The same by the line through what it takes with 1 and with 256 vCPUs
+# Return the same, computed from the straight line through the values with 1 and with 256 vCPUs.
 function takes_by_line(what, cpus, vcpus,	one)
 {
 	one = takes(what, cpus, 1)

@@ -1,6 +1,6 @@
 #!/bin/bash
-# make figures: the figures and plots in Documentation, from what the tool records of a
-# Linux guest on VMX, and from make bench.
+# make figures: write the figures and plots in Documentation, from make bench, and from a
+# recording of the tool with a Linux guest on VMX.
 . "$(dirname "$0")/lib.sh"
 
 documentation=$top/Documentation/virt/kvm/x86
@@ -18,7 +18,7 @@ plots_of_guest()
 	tidy_plots "$documentation"/exit-stats-{tax,heat-map}.svg
 }
 
-# Each table to its place, i.e. between ".. bench NAME" and ".. bench end"
+# Copy each table to its place in the page, i.e. between ".. bench NAME" and ".. bench end".
 tables()
 {
 	awk -v report="$report" '
@@ -42,7 +42,8 @@ only_default_base
 step packages "$top/scripts/base/packages.sh" tests
 build_kernel
 step initramfs "$top/scripts/lab/initramfs.sh"
-# First of all, as it says what it measured, and whether that was changed
+# Run bench.sh before Documentation is changed: its figures name the commit, and say "dirty"
+# if there are changes that are not committed.
 "$top/scripts/bench/bench.sh"
 step tool-run plots_of_guest
 tables

@@ -1,4 +1,4 @@
-# Judge the figures of make bench: a line "ok WHAT" or "not ok WHAT" for each law.
+# Judge the figures of make bench: print a line "ok WHAT" or "not ok WHAT" for each law.
 #
 #	awk -f figures.awk -f judge.awk -v quick=1 RESULTS
 
@@ -22,14 +22,15 @@ function no_figure_is_missing(machine,	h, t, hows, nr_hows, missing)
 	    (missing == "" ? "" : ", but for" missing))
 }
 
-# The limits are for gcc 12, which the figures of the pages are made with.  Another compiler may
+# The limits are for gcc 12, which made the figures in Documentation.  Another compiler may
 # take a tenth more: it chooses other registers and branches for KVM's functions around a hook.
 function slack()
 {
 	return about["compiler"] ~ /^12\./ ? 1 : 1.1
 }
 
-# Where nearly nothing is added, a tenth is nothing, too.
+# For another compiler, allow 3 instructions besides the tenth: a tenth of a small limit is less
+# than one instruction.
 function costs(machine, type, how, what, limit,	cost)
 {
 	limit *= slack()
@@ -96,7 +97,8 @@ function takes_at_most(what, of, most)
 	law(of != "" && of <= most, sprintf("%s: %d, at most %d", what, of, most))
 }
 
-# What is said of larger hosts goes on from that.
+# Check that the cost with 64 vCPUs is on the straight line through those with 1 and with 256: the
+# figures for larger hosts in Documentation are computed from that line.
 function goes_by_vcpus(what, cpus,	value, line)
 {
 	value = takes(what, cpus, 64)
@@ -114,12 +116,14 @@ END {
 		costs(machine, "cpuid", "disabled", "disabled", 3)
 		costs(machine, "cpuid", "enabled", "enabled", 70)
 		costs(machine, "cpuid", "keys", "keys", 110)
-		# What the hardware tells is the same, and where that goes has to be looked for.
+		# The limit is higher: the hardware provides any key at the same cost, but the place
+		# for a new key in the table has to be searched for.
 		costs(machine, "new-keys", "keys", "a key that is another one each time", 160)
 		costs(machine, "cpuid", "interval", "interval", 80)
 		is_cheaper(machine, "kvm_exit+kvm_entry", 16)
 		lives_as_before(machine, "create", create)
-		# In Bochs that is a few ticks, for which it waits, or one more.
+		# In Bochs, destroying a VM waits for a few timer ticks, and for one more or less by
+		# chance, so that a ratio says nothing.
 		if (machine == "amd")
 			lives_as_before(machine, "destroy", destroy)
 		for (w = 1; w <= nr_ways; w++)
@@ -134,13 +138,13 @@ END {
 	if (!quick) {
 		loses_nothing("amd", "enabled", "churn")
 		loses("amd", "bpftrace", "churn")
-		# In Bochs, which has more time for perf, hardly any
+		# Not in Bochs: perf has more time there, and loses hardly any exits.
 		loses("amd", "perf-kvm-stat", "realtime")
 	}
 
 	# The last figures are those with the most possible CPUs.
 	cpus = nr_reads ? reads[nr_reads] + 0 : 0
-	# 1.5 M for the 63 reasons of VMX, measured with the 99 of SVM
+	# The limit is 1.5 million with the 63 reasons of VMX, but SVM is measured, with 99.
 	takes_at_most("instructions to read all files that the tool reads, with 1 vCPU",
 		      read["files", 1, 1], 1.5e6 * 99 / 63)
 	law(("files", cpus, 1) in read &&
@@ -153,7 +157,8 @@ END {
 		    latency["alone", 1], latency["scraped", 1]))
 	law(bytes["vcpu"] > 0 && bytes["row"] > 0,
 	    sprintf("memory: %d bytes per vCPU, and %d per row", bytes["vcpu"], bytes["row"]))
-	# 16384, but that struct kvm_vcpu takes a third of 32 KiB, i.e. 1450 bytes more than it has.
+	# The limit would be 16384, but the slab allocator gives struct kvm_vcpu a third of 32 KiB,
+	# which is 1450 bytes more than its size.
 	takes_at_most("memory of a vCPU with 16 reasons", bytes["vcpu"] + 16 * bytes["row"],
 		      17408 * slack())
 	law(bytes["keys"] > 0,
@@ -165,7 +170,8 @@ END {
 		goes_by_vcpus(jobs[j], cpus)
 	}
 	takes_at_most("memory per possible CPU", bytes["cpu"], 0)
-	# A row would be 712.  Records of VMs that are gone begin slabs of their own.
+	# If a row were left, it would be 712 bytes.  Less than that is normal: the records of VMs
+	# that are gone begin slabs of their own.
 	takes_at_most("memory that is left of a vCPU that is gone", bytes["left"], 128)
 
 	for (threads = 1; threads <= 4; threads *= 2) {
@@ -173,13 +179,13 @@ END {
 			silicon_loses_nothing(ways[w], threads)
 	}
 
-	# Times, for a machine that is not busy with other things
+	# The rest is about times, which are only right on a machine that is otherwise idle.
 	if (quick)
 		exit
 	law(("enabled", "own", 1) in update && update["enabled", "own", 1] <= 1.5,
 	    sprintf("silicon: an update takes %.2f RDTSCs besides its own, at most 1.5", \
 		    update["enabled", "own", 1]))
-	# Summaries need a counter that all CPUs share.
+	# "interval" is not judged by this: summaries need a counter that all CPUs share.
 	for (threads = 2; threads <= 4; threads *= 2)
 		silicon_is_flat("enabled", threads)
 	law(reader_ratio["100ms"] != "" && reader_ratio["100ms"] <= 1.1,

@@ -2,12 +2,13 @@
 /*
  * An option ROM with an MP table of CPUS processors, 1 to 256, all but the first of
  * them disabled: to a kernel without ACPI, that is a machine with one CPU, and CPUS
- * possible ones.  SeaBIOS leaves its own table away if it has more than 20, and QEMU
- * has no machine with more than 255 unless its accelerator is KVM.
+ * possible ones.  QEMU cannot do without this ROM: SeaBIOS writes no MP table for more
+ * than 20 CPUs, and QEMU has no machine with more than 255 CPUs unless its accelerator
+ * is KVM.
  *
- * The kernel takes the first pointer to a table that it finds, and the first place
- * where it looks are the interrupt vectors.  The pointer is in those from 0x60 to
- * 0x63, which nobody uses; the table stays in the ROM.
+ * The kernel takes the first pointer to a table that it finds, and first looks where
+ * the interrupt vectors of real mode are.  So the ROM writes the pointer to the
+ * vectors from 0x60 to 0x63, which nobody uses; the table stays in the ROM.
  */
 #define MP_POINTER	0x180
 
@@ -44,7 +45,7 @@ rom:
 	popaw
 	lretw
 
-/* What the CX bytes at DS:SI lack to sum up to 0, in AL */
+/* Return in AL the checksum that the CX bytes at DS:SI need to sum up to 0 */
 negate_sum:
 	xorb	%al, %al
 1:	subb	(%si), %al
@@ -72,7 +73,7 @@ checksum:
 	.set	cpu, cpu + 1
 	.endr
 
-	/* The ISA bus, and the I/O APIC with its interrupts: 0 is at 2 */
+	/* The ISA bus, and the I/O APIC with its interrupts: IRQ 0 is at pin 2 */
 	.byte	1, 0
 	.ascii	"ISA   "
 	.byte	2, 0, 0x11, 1
@@ -85,11 +86,11 @@ checksum:
 	.set	irq, irq + 1
 	.endr
 
-	/* LINT0 of the first and LINT1 of all: PIC and NMI */
+	/* The PIC (ExtINT) is at LINT0 of the first CPU, NMI at LINT1 of all CPUs */
 	.byte	4, 3, 0, 0, 0, 0, 0, 0
 	.byte	4, 1, 0, 0, 0, 0, 0xff, 1
 table_end:
 
-	.byte	0		/* what the sum of all lacks */
+	.byte	0		/* room for the ROM's last byte, the checksum of readers.sh */
 	.balign	512, 0
 end:

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Exit counters as a first attempt at them looks, to compare with: globals that all
+ * Exit counters in the simplest way, to compare the statistics with: globals that all
  * CPUs write, without a lock and without atomic operations, and a summary in the
- * kernel log every 500 exits.  Needs u64 and pr_info() from whoever includes
- * this: KVM with naive.patch, or silicon.c.
+ * kernel log every 500 exits.  Needs u64 and pr_info() from the file that includes
+ * this one: KVM's with naive.patch, or shim/loop.c.
  */
 #define NAIVE_REASONS		0x410
 #define NAIVE_INTERVAL		500

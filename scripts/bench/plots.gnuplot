@@ -1,5 +1,5 @@
-# The two plots about cost in exit-stats-cost.rst.  Needs "dir", where report.awk has put the
-# data and the plots go.
+# Draw the two plots about cost in exit-stats-cost.rst.  The variable "dir" names the directory
+# that has the data, which report.awk wrote, and gets the plots.
 set terminal svg size 800,420 noenhanced background "white" font "sans,12"
 set grid ytics linecolor "#dddddd"
 set border 3

@@ -1,17 +1,17 @@
 #!/bin/bash
-# readers.sh [quick]: what readers cost, and how much memory the statistics take, by the
-# number of possible CPUs, in QEMU, where time is the number of instructions.  Boots what
-# "initramfs.sh readers KERNEL" made, or L1 from the environment, of a kernel with
-# NR_CPUS of 256, or of 8 with "quick".  Prints, one figure per line, what scenario
-# bench-readers.sh says, and
+# readers.sh [quick]: measure what readers cost, and how much memory the statistics take, with
+# one and with many possible CPUs, in QEMU, where time is the number of instructions.  Boots
+# the L1 that "initramfs.sh readers KERNEL" made, or that which L1 in the environment names,
+# whose kernel has NR_CPUS of 256, or of 8 with "quick".  Prints one figure per line: those of
+# scenario bench-readers.sh, and
 #
 #   memory loaded|cpu|vcpu|row|keys|left BYTES
-#	what the feature adds when KVM is loaded, per possible CPU, to a vCPU that has not run
-#	yet, per row, and more with keys, and what is left of a vCPU that is gone.  Pages that
-#	are begun are up to 40 KiB in all, and make what is 0 a little more or less: "cpu" is
-#	0 if it is no more than that.
+#	the memory that the feature adds: when KVM is loaded, per possible CPU, per vCPU that
+#	has not run yet, per row, per row on top of that with keys, and what is left of each
+#	vCPU that is gone.  Slab pages that are in use in part, up to 40 KiB in all, make the
+#	figures inexact: for up to 40 KiB, "cpu" is 0.
 #
-# Fails if a figure is missing, or cannot be.  Everything but the figures goes to stderr.
+# Fails if a figure is missing, or impossible.  Everything but the figures goes to stderr.
 . "$(dirname "$0")/lib.sh"
 
 export L1=${L1:-readers}
@@ -33,7 +33,8 @@ out=$build/readers
 rm -rf "$out"
 mkdir "$out"
 
-# write_rom CPUS FILE: its last byte has all of them add up to 0
+# write_rom CPUS FILE: write the option ROM of mp_table.S.  The sum of its bytes must be 0, as
+# firmware checks: the last byte makes it so.
 write_rom()
 {
 	local sum
@@ -42,7 +43,7 @@ write_rom()
 	objcopy -O binary -j .text "$out/mp_table.o" "$2"
 	sum=$(od -An -v -t u1 -w1 "$2" | awk '{ sum += $1 } END { print (256 - sum % 256) % 256 }')
 	truncate -s -1 "$2"
-	# shellcheck disable=SC2059  # a byte is written as its format
+	# shellcheck disable=SC2059  # the byte is written by an escape in the format
 	printf "\\x$(printf %x "$sum")" >>"$2"
 }
 
@@ -61,7 +62,7 @@ cat "${cpus[@]/#/$out/figures.}" | awk -v least="${cpus[0]}" -v most="${cpus[1]}
 		exit 1
 	}
 
-	# What the feature adds
+	# Return the bytes that the feature adds.
 	function added(what, cpus) {
 		if (!((what, "with", cpus) in bytes) || !((what, "without", cpus) in bytes))
 			fail("\"slab " what "\" is missing")
@@ -83,7 +84,7 @@ cat "${cpus[@]/#/$out/figures.}" | awk -v least="${cpus[0]}" -v most="${cpus[1]}
 		if (figures["read"] != 36 || figures["end"] != 12)
 			fail("there are " figures["read"] + 0 " figures of reads and " figures["end"] + 0 \
 			     " of ends, must be 36 and 12")
-		# Two rows at least, for what user space is asked for, and CPUID
+		# Each vCPU has two rows at least: one of exits that go to user space, one of CPUID.
 		if (rows[most] < 2 * vcpus)
 			fail("the vCPUs have " rows[most] " rows only")
 		print "memory loaded " added("loaded", least)

@@ -1,4 +1,4 @@
-# Make the tables about cost in exit-stats-cost.rst, and the data of its plots, from the
+# Make the tables about cost in exit-stats-cost.rst, and the data of the plots there, from the
 # figures of make bench.
 #
 #	awk -f figures.awk -f report.awk -v dir=DIRECTORY RESULTS
@@ -39,7 +39,7 @@ BEGIN {
 	job_label["added to end"] = "of that, the statistics"
 }
 
-# The line above and below a simple table of one column and n more
+# Print the line above and below a simple table (reStructuredText) of one column and n more.
 function ruler(file, first, rest, n,	i)
 {
 	printf "%s", substr("==============================", 1, first) >file
@@ -175,7 +175,8 @@ function read_table(file,	r, id, part)
 	       bytes["vcpu"], bytes["row"], bytes["loaded"] >file
 }
 
-# How it goes on from the figures, for CPUs by those with the least and the most possible ones
+# Return the instructions that a job takes on a larger host, along straight lines: for vCPUs that
+# of takes_by_line(), for CPUs the line through the figures with 1 and with the most possible CPUs.
 function extrapolated(job, cpus, vcpus,	most)
 {
 	most = reads[nr_reads] + 0

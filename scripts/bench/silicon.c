@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * silicon [quick]: what recording one exit costs on this CPU.
+ * silicon [quick]: measure what recording one exit costs on this CPU.
  * silicon loop empty|NAME EXITS: only make that many exits, e.g. for perf stat.
  *
- * Lines and names are those that silicon.sh tells.
+ * silicon.sh describes the lines that are printed, and the names.
  *
- * Every round measures everything once, i.e. what disturbs a machine for longer than a
- * round disturbs all of a round, and little of the ratios in it.  What comes and goes
- * faster is in a few rounds only, and not in the median.  CPU time leaves out the time
- * that another program has the CPU for.
+ * Every round measures everything once.  A disturbance of the machine that lasts longer
+ * than a round slows down all of the round, and hardly changes the ratios in it.  A
+ * shorter one is in a few rounds only, and not in the median.  CPU time does not include
+ * the time for which another program has the CPU.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -29,17 +29,17 @@
 #include "shim/silicon.h"
 
 #define EXITS		200000UL
-/* Long enough for a reader that comes every 100 ms */
+/* Enough exits to run for longer than the 100 ms between two reads */
 #define READER_EXITS	(EXITS * 25)
 #define READER_PERIOD	(100 * 1000)
 
 #define ROUNDS		31
 #define QUICK_ROUNDS	7
-/* Begin no round after this many seconds, but the first */
+/* Begin no further round after this many seconds */
 #define SECONDS		45
 #define QUICK_SECONDS	9
 
-/* No figure of a round takes this many seconds, unless a thread waits for ever. */
+/* A single measurement takes less than this many seconds, unless a thread waits for ever. */
 #define TIMEOUT		20
 
 #define ARENA_SIZE	(16UL << 20)
@@ -58,7 +58,7 @@ struct variant {
 
 #define LOOP(name) offsetof(struct silicon_config, name)
 
-/* All are measured against the first two. */
+/* The figures of all variants are computed relative to the first two. */
 enum { EMPTY, RDTSC };
 
 static const struct variant variants[] = {
@@ -88,7 +88,7 @@ static const struct variant reader_variant = {
 	"reader", &enabled, LOOP(record), 3, 1, OWN
 };
 
-/* What all rounds so far said of one thing */
+/* The results of one variant or reader: times of each round, counts of all rounds so far */
 struct figure {
 	double ns[ROUNDS];
 	double ratio[ROUNDS];
@@ -131,7 +131,7 @@ void *silicon_alloc(size_t size)
 	return ret;
 }
 
-/* What summaries print: only made, not written */
+/* Summaries call this as in a kernel, but nothing is written. */
 int printk(const char *fmt, ...)
 {
 	static __thread unsigned long lines;
@@ -162,7 +162,7 @@ static void make_exits(const struct variant *variant, struct kvm_vcpu *vcpu,
 	loop(vcpu, exits);
 }
 
-/* The same in all rounds */
+/* The vCPU that a thread uses, the same one in all rounds */
 static struct kvm_vcpu *vcpu_of(const struct variant *variant, unsigned int nr)
 {
 	static struct kvm_vcpu *vcpus[2][SILICON_VCPUS];
@@ -186,7 +186,7 @@ static double clock_ns(clockid_t clock)
 	return ts.tv_sec * 1e9 + ts.tv_nsec;
 }
 
-/* Keep a thread on one of the CPUs, in turn. */
+/* Pin the calling thread to one CPU: threads take the CPUs in turn. */
 static void pin(unsigned int nr)
 {
 	unsigned int cpu;
@@ -257,7 +257,7 @@ static u64 read_counts(const struct variant *variant)
 	return variant->config->read_all();
 }
 
-/* Have all threads of a variant make exits.  The CPU time that one exit takes, in ns */
+/* Have all threads of a variant make exits.  Return the CPU time of one exit, in ns. */
 static double measure(const struct variant *variant, unsigned long exits,
 		      enum reader how, struct figure *figure)
 {
@@ -327,13 +327,13 @@ static void measure_round(unsigned int round)
 	}
 }
 
-/* What a process without the right to write to the tables found in them */
+/* What a process that cannot write to the tables found in them */
 struct read_only {
 	u64 reads;
 	u64 exits;
 };
 
-/* Read, for as long as it takes to see exits come, but not for ever. */
+/* Read for 0.2 s at least, and until a new exit is seen, but for 5 s at most. */
 static void read_read_only(const struct silicon_config *config, int fd)
 {
 	double begin = clock_ns(CLOCK_MONOTONIC), ns;
@@ -355,8 +355,8 @@ static void read_read_only(const struct silicon_config *config, int fd)
 }
 
 /*
- * Have a child process read the tables while this one writes them.  To the child, they
- * are read-only memory: a reader that writes does not survive that.
+ * Have a child process read the tables while this one writes them.  In the child, they
+ * are read-only memory: a reader that writes to them is killed by a signal.
  */
 static struct read_only measure_read_only(void)
 {

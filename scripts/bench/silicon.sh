@@ -1,37 +1,38 @@
 #!/bin/bash
-# silicon.sh [quick]: what recording one exit costs on the CPU at hand, with the
-# unmodified exit_stats.c in a program, beside a bare RDTSC, which every way to measure
-# an exit pays at least.  No VT-x is needed.
+# silicon.sh [quick]: measure what recording one exit costs on the CPU of this machine, by a
+# program with the unmodified exit_stats.c in it, without VT-x.  The cost is compared with that
+# of one RDTSC, which is the least that any measurement of an exit executes.
 #
-# One figure a line, fields separated by a blank.  All times are CPU time, the empty
-# loop subtracted, the median over all rounds, and each ratio the median of those
-# of single rounds, in which everything is measured once:
+# Prints one figure a line, fields separated by a blank.  Everything is measured once in each
+# round.  Times are CPU time less that of the empty loop, and the median over all rounds.
+# Ratios are formed within each round; their median is printed:
 #
 #   silicon machine MODEL CPUS MHZ ROUNDS
 #       MHZ is that of the TSC
 #   silicon NAME THREADS own|shared NS CYCLES RATIO UPDATE LOST EXITS
-#       what one exit costs: in ns, in TSC cycles, in RDTSCs, and in RDTSCs without
-#       those that it takes itself; how many exits were lost, of how many
+#       what one exit costs: in ns, in TSC cycles, as a multiple of one RDTSC, and as that
+#       less the number of RDTSCs that it executes itself; how many exits were lost, of how
+#       many
 #   silicon reader none|100ms|always NS CYCLES RATIO READS LOST EXITS
-#       the same for one thread, while another one reads all rows, not at all, every
-#       100 ms or all the time; RATIO is to "none", READS is how many times
+#       the same for one thread, while another thread reads all rows: never, every 100 ms,
+#       or all the time; RATIO is the cost relative to "none", READS the number of reads
 #   silicon read-only READS EXITS
-#       how often a process that cannot write to the tables read them, and how many
-#       exits it saw come meanwhile
+#       how often a process that cannot write to the tables read them, and how many more
+#       exits were in them at the end
 #   silicon counters INSTRUCTIONS CYCLES | not-supported
-#       of one exit in "enabled", as perf stat counts them, the empty loop subtracted
+#       what one exit in "enabled" takes, less the empty loop, as perf stat counts it
 #
 # NAME: rdtsc, naive (globals, see naive.h), enabled, and interval, i.e. with counting toward
-# a summary every 500 exits.  Of the three RDTSCs of an exit, KVM has one in any case.
-# "own": each thread records the exits of a vCPU of its own, as in KVM; "shared": all those
-# of one, or in the same globals.
+# a summary every 500 exits.  Recording executes three RDTSCs per exit; KVM without the
+# statistics executes one of them, too.  "own": each thread records the exits of a vCPU of its
+# own, as in KVM; "shared": all threads record those of one vCPU, or in the same globals.
 . "$(dirname "$0")/lib.sh"
 
 bench=$top/scripts/bench
 out=$build/silicon
 exit_stats=$tree/arch/x86/kvm/exit_stats
 
-# From the kernel's build, as far as a program can have them
+# The compiler's flags in a build of the kernel, except for those that a program cannot have
 kernel_cflags=(-std=gnu11 -O2 -Wall -Wextra -Werror -Wno-sign-compare -Wno-unused-parameter
 	-fno-common -fno-PIE -fno-strict-aliasing -fno-strict-overflow
 	-fno-delete-null-pointer-checks -fno-stack-protector -fno-asynchronous-unwind-tables
@@ -52,8 +53,8 @@ cut_piece()
 	printf '%s\n\n' "$text"
 }
 
-# block FILE WHAT: what begins with a line that has WHAT and ends with a brace, e.g. a
-# function
+# block FILE WHAT: cut out a function, struct or enum: from the line that has WHAT to the line
+# that begins with the closing brace.
 block()
 {
 	cut_piece "$1" "$2" "/^\([a-z].* \)\?$2\>/,/^}/p"
@@ -78,7 +79,8 @@ make_headers()
 		block arch/x86/include/asm/kvm_host.h 'struct kvm_vcpu_exit_stats'
 	} >"$out/include/pieces.h"
 
-	# All of the other headers is in shim/kernel.h.
+	# The other headers that are included are empty files here: what exit_stats.[ch] need of
+	# them is in shim/kernel.h.
 	sed -n 's/^#include <\(.*\)>$/\1/p' "$exit_stats.c" "$exit_stats.h" |
 		while read -r header; do
 			[[ -e $tree/tools/include/$header ]] && continue
@@ -87,8 +89,8 @@ make_headers()
 		done
 }
 
-# build_config NAME SUMMARIES: one object that shows one symbol, with that static key as
-# given, 0 or 1
+# build_config NAME SUMMARIES: build one object, whose only global symbol is NAME, with the
+# static key of summaries set to 0 or 1.
 build_config()
 {
 	local dir=$out/$1 keys

@@ -1,13 +1,13 @@
 #!/bin/bash
-# make recipe: follow the recipe of make submission command by command: build the kernel of
-# a git clone of Linux, which is Debian's source here, with the configuration of L1, install
-# it below build/recipe, and instead of the reboot boot it as L1 to look there.
+# make recipe: follow the recipe of make submission command by command: clone Linux, which is
+# Debian's source here, build the kernel with the configuration of L1, and install it below
+# build/recipe.  In place of the reboot, boot the kernel as L1, and follow the second part there.
 . "$(dirname "$0")/../lab/lib.sh"
 
 scratch=$build/recipe
 source=$scratch/debian.git
 
-# Debian's source as a git repository
+# Make a git repository of Debian's source.
 make_source()
 {
 	local stamp commit
@@ -19,7 +19,7 @@ make_source()
 	source_git --work-tree="$stock_tree" -c core.looseCompression=0 add -A -f
 	commit=$(source_git commit-tree -m Debian "$(source_git write-tree)")
 	source_git update-ref HEAD "$commit"
-	# A clone has few files then.
+	# Pack the objects, so that a clone has few files.
 	source_git repack -q -a -d --window=0
 	echo "$stamp" >"$source/unpacked"
 }
@@ -29,7 +29,7 @@ source_git()
 	git --git-dir="$source" -c user.name=recipe -c user.email=recipe@localhost "$@"
 }
 
-# The first part as the PDF has it, but for variables
+# Print the first part of the recipe as the PDF has it, except for the values of variables.
 first_part()
 {
 	sed -n '/^## build$/,/^## /{//!p}' "$top/scripts/course/submission/recipe.sh" |
@@ -38,9 +38,10 @@ first_part()
 			-e "s|^config=.*|config=$kernel/.config|"
 }
 
-# What the machine is kept from: to reboot, and to run the hooks of Debian for a kernel that
-# is installed.  A program in ~/bin takes their place; elsewhere another home would have
-# another rustc, which goes into the configuration.
+# Print functions that keep the recipe from rebooting this machine, and from running Debian's
+# hooks for an installed kernel: kbuild prefers ~/bin/installkernel to /sbin/installkernel.
+# Only make install has another HOME for that: elsewhere, another HOME could mean another
+# rustc, whose version goes into the configuration.
 instead()
 {
 	cat <<-'END'
@@ -72,13 +73,13 @@ build()
 		first_part
 	} >"$scratch/build.sh"
 
-	# As kernel.sh does, for the compiler cache to have all that it compiled.  The release
-	# has to be the same, too: ccache does not see which kernel piggy.S includes, and has
-	# one of another release for it if that is as long.  Somebody else may install
-	# packages just now.
+	# Set the same as kernel.sh, for ccache to find all that was compiled there.  The kernel
+	# release has to be the same, too: ccache does not see which compressed kernel piggy.S
+	# includes, and could return an object with one of another release and the same size.
 	export PATH=/usr/lib/ccache:$PATH CCACHE_BASEDIR=$top CCACHE_DEPEND=1
 	export LOCALVERSION=
 	export KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_USER=kvm KBUILD_BUILD_HOST=exit-stats
+	# Wait if another process is installing packages and holds the lock.
 	echo 'DPkg::Lock::Timeout "120";' >"$scratch/apt.conf"
 	export APT_CONFIG=$scratch/apt.conf DEBIAN_FRONTEND=noninteractive
 	export INSTALL_PATH=$scratch/installed INSTALL_MOD_PATH=$scratch/installed

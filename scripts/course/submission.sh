@@ -1,16 +1,16 @@
 #!/bin/bash
 # make submission COMMIT=SHA IDS='ID 0123456789 Last, First; ...' [INTERVAL=500] [LINUX=CLONE],
-# submission.sh [DIRECTORY] with these in the environment: what is handed in for CMPE283,
-# Assignment 3, into build/submission or DIRECTORY: the diff for COMMIT, the answers as a
+# submission.sh [DIRECTORY] with these in the environment: make what is handed in for CMPE283,
+# Assignment 3, in build/submission or DIRECTORY: the diff for COMMIT, the answers as a
 # PDF, and a mail with both, whose From: and To: are to be filled in.
 #
-# LINUX is a git clone of Linux, which is only read.  The diff is then made for COMMIT of
-# it, by a 3-way merge where it does not fit as it is.  Without it, the diff is that for
-# Debian's source, and COMMIT is believed to be a source that it fits.
+# LINUX is a git clone of Linux, which is only read.  With LINUX, the diff is made for COMMIT
+# of that clone, by a 3-way merge where it does not fit as it is.  Without LINUX, the diff is
+# that for Debian's source, and nothing checks that it fits COMMIT.
 #
-# COMMIT has to be one that others have, too, i.e. that is in a remote-tracking branch or a
-# tag of the clone.  A bare clone of another repository has the branches of that one, as
-# nobody commits there.
+# COMMIT has to be one that others can get, i.e. one in a remote-tracking branch or a tag of the
+# clone.  In a bare clone, local branches count, too: nobody commits there, so they are those of
+# the repository that was cloned.
 . "$(dirname "$0")/../base/lib.sh"
 
 out=${1:-$build/submission}
@@ -19,7 +19,7 @@ commit=${COMMIT-}
 ids=${IDS-}
 interval=${INTERVAL-500}
 url=https://git.kernel.org/pub/scm/linux/kernel/git/stable/linux.git
-# One item each for a person: "ID 0123456789", "Last, First", what was done
+# Each has one item for each person: "ID 0123456789", "Last, First", and what was done
 numbers=()
 names=()
 shares=()
@@ -71,7 +71,7 @@ read_ids()
 	done
 }
 
-# Neither a repository around it nor what is in the environment takes its place.
+# Run git in LINUX itself, even if that is inside of another repository, or GIT_DIR is set.
 linux_git()
 {
 	env -u GIT_DIR -u GIT_WORK_TREE GIT_CEILING_DIRECTORIES="$(realpath "$LINUX/..")" \
@@ -106,7 +106,7 @@ is_bare_clone()
 	[ "$(linux_git rev-parse --is-bare-repository)" = true ] && [ -n "$(linux_git remote)" ]
 }
 
-# Where others get COMMIT from, if the clone has an address for everybody
+# If a remote of the clone has COMMIT and a public address (https), others get COMMIT from there.
 set_url()
 {
 	local remote found
@@ -126,7 +126,7 @@ scratch_git()
 		git --git-dir="$tmp/git" "$@"
 }
 
-# What the diff is made for: COMMIT, or without LINUX, Debian's source
+# Run git in the repository that the diff is made for: LINUX, or else that of Debian's source.
 base_git()
 {
 	if [ -n "${LINUX+set}" ]; then
@@ -136,8 +136,9 @@ base_git()
 	fi
 }
 
-# Have the files of the diff's base in the index, and print it as a tree.  They are copied:
-# git touches those objects of an alternate that it would have to write.
+# Put the files that the diff changes into the index, as the diff's base has them, and print that
+# as a tree.  Their objects are copied, and LINUX is no alternate: when git is to write an object
+# that an alternate has, it changes the time of the file there, but LINUX is only read.
 read_base()
 {
 	local base=$commit path mode type object
@@ -145,7 +146,7 @@ read_base()
 
 	scratch_git init -q --bare
 	git -C "$tree" rev-parse --path-format=absolute --git-path objects >"$tmp/git/objects/info/alternates"
-	# Which have hunks named after functions of C
+	# By these attributes, the hunks of the new diff name the C function that they are in.
 	cp "$tree/.gitattributes" "$tmp/git/info/attributes"
 
 	git apply --numstat "$tmp/diff" | cut -f 3 >"$tmp/paths"
@@ -170,7 +171,7 @@ show_conflicts()
 	scratch_git --work-tree="$tmp/tree" diff --cc -- "${unmerged[@]}" >&2
 }
 
-# The diff on its base, with the interval, as a diff
+# Apply the diff to its base, set the interval, and write the outcome as a diff.
 make_diff()
 {
 	local base blob kconfig=arch/x86/kvm/Kconfig
@@ -188,7 +189,7 @@ make_diff()
 	scratch_git diff --cached --full-index --no-renames "$base" >"$tmp/new/cmpe283-3.diff"
 }
 
-# Text for groff as it is, with no glyph for a character but its own
+# Quote text for groff, so that no character is a command, or becomes a typographic variant.
 verbatim()
 {
 	sed -e 's/\\/\\[rs]/g' -e "s/'/\\\\[aq]/g" -e 's/`/\\[ga]/g' -e 's/\^/\\[ha]/g' \
@@ -204,7 +205,7 @@ who()
 	done
 }
 
-# recipe PART: its commands
+# recipe PART: print the commands of that part, with the variables set, quoted for groff.
 recipe()
 {
 	sed -n "/^## $1\$/,/^## /{//!p}" "$parts/recipe.sh" |
@@ -252,7 +253,7 @@ make_diff
 make_pdf
 make_mail
 "$parts/grade.py" "$tmp/new/submission.eml" "$tmp/graded"
-# Complete or not there at all
+# Rename the directory as the last step, so that it is complete if it exists.
 rm -rf "$out"
 mv -T "$tmp/new" "$out"
 

@@ -1,7 +1,7 @@
 #!/bin/bash
-# build-kvm.sh DIRECTORY KDIR: build KVM, whose sources are in DIRECTORY as modules.sh copies
-# them, into modules of the kernel that KDIR has the headers of.  KDIR's own files stay as
-# they are.  DKMS runs a copy of this script, with nothing of the others beside it.
+# build-kvm.sh DIRECTORY KDIR: build KVM as modules, from the sources that modules.sh copied to
+# DIRECTORY, for the kernel whose headers are in KDIR.  No file in KDIR is changed.  DKMS runs a
+# copy of this script where no other script is, so it does not source lib.sh.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -17,7 +17,7 @@ die()
 	exit 1
 }
 
-# config SYMBOL: how the kernel was configured, "n" if it is not known there
+# config SYMBOL: print the value in the kernel's configuration, "n" if it has no such symbol.
 config()
 {
 	local value
@@ -48,14 +48,14 @@ build_modules()
 {
 	local dir flags=-nostdinc defines='' interval options=()
 
-	# What is in the kernel's source is here.
+	# KVM's source is not in $(srctree), which is that of KDIR, but in DIRECTORY.
 	sed -i "s|\$(srctree)|$sources|" "$kvm/Makefile"
 	for dir in arch/x86/include arch/x86/include/uapi include include/uapi; do
 		[ ! -d "$sources/$dir" ] || flags+=" -I$sources/$dir"
 	done
-	# Trace headers say where they are from a directory like this.
+	# KVM's trace headers are included as ../../arch/x86/kvm/*.h, relative to such a directory.
 	flags+=" -I$sources/arch/x86"
-	# A kernel that does not know the feature
+	# The kernel of KDIR was configured without the feature: set its options here.
 	if [ "$(config KVM_EXIT_STATS)" = n ]; then
 		interval=$(awk '$1 == "config" { name = $2 }
 			name == "KVM_EXIT_STATS_INTERVAL" && $1 == "default" { print $2 }' "$kvm/Kconfig")

@@ -25,7 +25,7 @@ configure()
 	cp "$config" "$out/config.from"
 }
 
-# kbuild leaves them beside its directory.
+# kbuild writes the packages to the directory above the one it builds in.
 build_packages()
 {
 	rm -rf "$build"/linux-*_*.{deb,buildinfo,changes} "$build/deb"

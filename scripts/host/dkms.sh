@@ -1,6 +1,6 @@
 #!/bin/bash
-# make dkms: the patched KVM as a source tree for DKMS, in build/dkms.  DKMS builds it by
-# build-kvm.sh, as make modules does, for kernels of just the version that KVM's source is of.
+# make dkms: make a source tree of the patched KVM for DKMS, in build/dkms.  DKMS builds it by
+# build-kvm.sh, as make modules does, and only for kernels of the same version as the source.
 . "$(dirname "$0")/../base/lib.sh"
 
 out=$build/dkms
@@ -12,14 +12,16 @@ make_tree()
 	local linux date dir file
 
 	linux=$(make -s -C "$tree" kernelversion)
-	# DKMS has the highest version built when a kernel comes.
+	# When a kernel is installed, DKMS builds the highest version for it: the date makes later
+	# commits higher.
 	date=$(TZ=UTC git -C "$top" log -1 --format=%cd --date=format-local:%Y%m%d%H%M) ||
 		die "$top is no git repository: the version has the date of its last commit"
 	dir=$out/$package-$linux.$date
 
 	rm -rf "$out"
 	"$top/scripts/host/modules.sh" sources "$dir"
-	# DKMS leaves a module alone that has the version of the kernel's own, or none like that.
+	# DKMS does not install a module that has the same MODULE_VERSION as the kernel's own one,
+	# nor if both have none, as is the case for KVM.
 	for file in x86 vmx/vmx svm/svm; do
 		echo "MODULE_VERSION(\"$linux.$date\");" >>"$dir/arch/x86/kvm/$file.c"
 	done
@@ -28,7 +30,8 @@ make_tree()
 		"$parts/dkms.conf.in" >"$dir/dkms.conf"
 }
 
-# Names of its kernels do not tell the version in every release of Debian.
+# Not for other bases: dkms.conf selects kernels by a version in their names, but not every
+# release of Debian has the whole version there.
 only_default_base
 step packages "$top/scripts/base/packages.sh" host
 step source "$top/scripts/base/tree.sh"

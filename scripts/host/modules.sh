@@ -1,19 +1,19 @@
 #!/bin/bash
-# modules.sh: build the patched KVM as modules of the kernel that KDIR has the headers of,
-# that which runs here by default, in build/modules.
-# modules.sh sources DIRECTORY: copy what build-kvm.sh builds them of there, out of
-# build/linux: KVM's sources, and the headers that the patches change.
-# modules.sh install: install them for that kernel into updates/kvm, which modprobe looks
-# into before it takes the kernel's own; below INSTALL_MOD_PATH, if that is set.
-# modules.sh uninstall: remove them.
+# modules.sh: build the patched KVM in build/modules, as modules for the kernel whose headers are
+# in KDIR, by default the kernel that runs here.
+# modules.sh sources DIRECTORY: copy from build/linux to DIRECTORY what build-kvm.sh builds the
+# modules of: KVM's sources, and the headers that the patches change.
+# modules.sh install: install the modules for that kernel into updates/kvm, below
+# INSTALL_MOD_PATH, if that is set.  modprobe prefers updates/ to the kernel's own modules.
+# modules.sh uninstall: remove the installed modules.
 . "$(dirname "$0")/../base/lib.sh"
 
 kdir=${KDIR:-/lib/modules/$(uname -r)/build}
 out=$build/modules
 kvm=$out/arch/x86/kvm
-# A compiler of any name is looked up in the cache.
+# Use ccache for any name of the compiler that KDIR has: ccache's directory has links for them.
 export PATH=/usr/lib/ccache:$PATH CCACHE_BASEDIR=$top CCACHE_DEPEND=1
-# It says nothing beside LC_ALL, but the cache takes it for something.
+# With LC_ALL set, LANG has no effect, but ccache hashes its value, and would miss.
 unset LANG
 
 find_kernel()
@@ -22,7 +22,7 @@ find_kernel()
 		die "there are no kernel headers in $kdir: install linux-headers-$(uname -r)," \
 			"or name others by KDIR"
 	kdir=$(realpath "$kdir")
-	# The headers' own idea of it may be another one.
+	# Not from include/config/kernel.release: in Debian's headers that may be another release.
 	release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$kdir/include/generated/utsrelease.h")
 	root=$(realpath -m "${INSTALL_MOD_PATH:-/}")
 	root=${root%/}/
@@ -33,24 +33,24 @@ copy_sources()
 {
 	mkdir -p "$out"
 	rsync -a "$tree"/./{arch/x86/kvm,virt/kvm} --relative "$out"
-	# In place of these in KDIR, which come later
+	# The compiler finds these headers before those in KDIR, see build-kvm.sh.
 	git -C "$tree" diff --name-only base -- arch/x86/include include |
 		rsync -a --files-from=- "$tree" "$out"
 	make -s -C "$tree" kernelversion >"$out/version"
 }
 
-# Without what is only for debuggers
+# Install the modules, without debug information.
 install_modules()
 {
 	local options=()
 
-	# Headers come without the key that the kernel's own modules are signed with.
+	# Do not sign: headers come without the key that the kernel's own modules are signed with.
 	[ -f "$kdir/certs/signing_key.x509" ] || options=(CONFIG_MODULE_SIG_ALL=)
 	make -C "$kdir" M="$kvm" INSTALL_MOD_PATH="${root%/}" INSTALL_MOD_DIR=updates/kvm \
 		INSTALL_MOD_STRIP=1 "${options[@]}" modules_install
 }
 
-# Of two modules in updates, nobody says which one modprobe takes.
+# With the same module twice below updates/, it is not defined which one modprobe takes.
 refuse_beside_dkms()
 {
 	local file
@@ -60,15 +60,15 @@ refuse_beside_dkms()
 	done
 }
 
-# What modprobe takes
+# Update the list that modprobe finds modules by.
 update_list()
 {
 	depmod -b "$root" "$release"
 	look_at_initramfs
 }
 
-# An initramfs seldom has KVM, but one that has it loads its own copy at boot.  As with the
-# kernel's own modules_install, what is in /boot is left to others.
+# An initramfs seldom has KVM, but if it does, the next boot loads that copy.  Tell the user how to
+# make it anew: like the kernel's own modules_install, this script changes nothing in /boot.
 look_at_initramfs()
 {
 	local initramfs=${root}boot/initrd.img-$release list how

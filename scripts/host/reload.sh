@@ -1,13 +1,13 @@
 #!/bin/bash
-# make reload: take KVM's modules that modprobe finds now in place of those that are
-# loaded, with the parameters that modprobe.d has for them.  While anybody uses KVM, say
-# who, and leave it alone.  If the new modules do not load, the old ones come back.
+# make reload: replace KVM's loaded modules by those that modprobe finds now, with the
+# parameters that modprobe.d has for them.  If KVM is in use, print who uses it, and change
+# nothing.  If the new modules do not load, load the old ones again.
 . "$(dirname "$0")/../base/lib.sh"
 
 module_directory=/lib/modules/$(uname -r)
 saved=/run/kvm-modules
 
-# The vendor module that is loaded, or else that the CPU wants
+# Print the vendor module that is loaded, or else the one for this CPU.
 vendor()
 {
 	if [ -d /sys/module/kvm_intel ]; then
@@ -28,7 +28,7 @@ loaded()
 	[ -d "/sys/module/${1//-/_}" ]
 }
 
-# users REGEX: the processes that have a file open whose name matches that, a line each
+# users REGEX: print the processes that have a file open whose name matches, one in a line.
 users()
 {
 	local fd pid last=
@@ -42,8 +42,8 @@ users()
 	done 2>/dev/null
 }
 
-# Each module that uses kvm has one reference.  Of others, e.g. of a trace event, nobody but
-# the count of all knows.
+# Each module that uses kvm, see holders, has one reference.  The kernel does not tell who has
+# the others, e.g. a trace event: only the reference count shows that there are some.
 refuse_if_used()
 {
 	local holders count said
@@ -67,7 +67,7 @@ refuse_if_used()
 		"event of KVM, or a trigger that has one; nothing was changed: end that first"
 }
 
-# What is in a module file
+# Print a module file, decompressed.
 content()
 {
 	case $1 in
@@ -86,13 +86,13 @@ content()
 	esac
 }
 
-# hex [OPTION...]: of od, the input or a part of a file
+# hex [ARGUMENT...]: print the input, or what od selects by these arguments, in hexadecimal.
 hex()
 {
 	od -An -v -tx1 "$@" | tr -d ' \n'
 }
 
-# The ELF notes (sections of type 7) in a file, in hexadecimal
+# Print the ELF notes (sections of type 7) in a file, in hexadecimal.
 notes()
 {
 	local at count type offset size
@@ -104,14 +104,14 @@ notes()
 	done <<<"$(od -An -v -w64 -tu8 -j $((at)) -N $((count * 64)) "$1")"
 }
 
-# The file that the module NAME was loaded from: that with its build ID
+# file_of NAME: print the file that the module was loaded from.  It has the same build ID.
 file_of()
 {
 	local id file
 
 	id=$(hex "/sys/module/${1//-/_}/notes/.note.gnu.build-id")
 	for file in "$saved/$1".ko* "$module_directory"/{updates/{kvm,dkms},kernel/arch/x86/kvm}/"$1".ko*; do
-		# One that is not there, or damaged, is another one.
+		# A file that is missing or damaged is not the one: look at the next.
 		if content "$file" >"$work/module" 2>/dev/null &&
 			[[ $(notes "$work/module" 2>/dev/null) == *"$id"* ]]; then
 			echo "$file"
@@ -122,7 +122,7 @@ file_of()
 		"i.e. could not come back; nothing was changed; to go on: modprobe -r $vendor kvm"
 }
 
-# save KVM VENDOR: copies of these files, which outlive what is installed over them
+# save KVM VENDOR: keep copies of these files, to be there when others are installed over them.
 save()
 {
 	local copies=$saved.new
@@ -142,8 +142,8 @@ unload()
 	done
 }
 
-# Parameters are those of modprobe.d here, too: the last words that modprobe would say
-# to insmod.
+# Load the saved modules again, also with the parameters that modprobe.d has: modprobe
+# --show-depends prints these at the end of its insmod lines.
 restore()
 {
 	local name options
@@ -162,7 +162,7 @@ vendor=$(vendor)
 modprobe --show-depends "$vendor" >/dev/null || die "modprobe finds no $vendor"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# From here on, stop only between the old modules and the new ones.
+# From here on, ignore signals: nothing must end this script while no modules are loaded.
 trap '' HUP INT TERM
 back=
 if loaded "$vendor"; then

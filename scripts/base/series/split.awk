@@ -1,13 +1,12 @@
-# split.awk -v path=PATH -v default_step=N -v steps=N -v out=DIRECTORY RULES LISTING: write the
-# file of a listing, i.e. of a diff with all context, as it is after each step that changes it.
-# They go into DIRECTORY/STEP, as it is before them all into DIRECTORY/0.  The steps that change
-# it are printed.
+# split.awk -v path=PATH -v default_step=N -v steps=N -v out=DIRECTORY RULES LISTING: split the
+# change of one file into steps.  LISTING is its diff, with the whole file as context.  Write the
+# file as it is before all steps to DIRECTORY/0, and as it is after each step that changes it to
+# DIRECTORY/STEP.  Print the steps that change it.
 #
 # RULES has lines of three fields that are separated by tabs: the step, the kind of rule (see
 # plan), its argument; and for each line of a "change" one of the kind "-" or "+".
 #
-# Each line of the file has the first step that it is in, and the first one that it is no
-# longer in.
+# A line is in the file from step first[line] on, and no longer in it from step end[line] on.
 
 function fail(message)
 {
@@ -40,8 +39,9 @@ function next_present(line, step)
 	return line
 }
 
-# A block is a function, a struct, or what else has blank lines before and after, with its
-# comment; and what follows an #else.  What is not new is not in any.
+# Give the lines of each block the block's number.  A block is a function, a struct or another
+# piece between blank lines, with its comment; an #else begins a block, too.  Lines that are
+# unchanged from the base are in no block.
 function find_blocks(	i, inside)
 {
 	for (i = 1; i <= lines; i++) {
@@ -71,8 +71,8 @@ function defines(line, name)
 		line ~ ("^[a-z][^(]*[ *]" name "(\\(| *[=;[]| +_)")
 }
 
-# A block belongs to the names that are defined in it.  The functions after an #else are
-# those for another configuration, and have the names of others.
+# Have the blocks that define one of the names come with the step of the rule.  Blocks after an
+# #else are left out: they define the same names once more, for another configuration.
 function apply_def(rule,	names, n, i, j, found)
 {
 	n = split(arg[rule], names, " ")
@@ -121,7 +121,8 @@ function apply_lines(rule, from, to, optional,	i, open, ranged, found)
 		fail("the plan has lines that are not there: " arg[rule])
 }
 
-# Find the lines of a "change", one after the other, and have its old ones before them.
+# Apply a "change": find its new lines, one after the other, have them come with its step, and
+# insert its old lines, which end with that step, before them.
 function apply_change(rule,	step, line, i, at, found, last, old)
 {
 	step = step_of[rule]
@@ -174,7 +175,8 @@ function link(last, line)
 	successor[last] = line
 }
 
-# Whether a line of a later step is missing between the two, or the ends of the file
+# Whether lines of a later step, which are missing in this step, are between @before and @after;
+# 0 as one of these is the beginning or the end of the file
 function is_hole(before, after, step,	line)
 {
 	for (line = successor[before]; line != after; line = successor[line]) {
@@ -189,7 +191,7 @@ function is_base(line)
 	return line && mark[line] != "+"
 }
 
-# Whether a blank line would be too many where lines of later steps are missing
+# Whether a blank line, next to lines of later steps, which are missing, would be one too many
 function is_spare(line, before, after, step)
 {
 	if (text[line] != "" || mark[line] != "+" ||
@@ -199,7 +201,7 @@ function is_spare(line, before, after, step)
 		text[before] ~ /\{$/ || text[after] ~ /^[ \t]*}/ || (is_base(before) && is_base(after))
 }
 
-# Blank lines come with the first step that has a use for them.
+# Have a blank line come with a later step if it separates nothing yet in this one.
 function drop_spare_lines(step,	line, before, again)
 {
 	do {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What exit_stats.c and exit_stats.h take from the kernel, except for what the headers
- * in tools/include have, and what silicon.sh cuts out of others.  Comes before all of
- * these, by -include.
+ * Definitions that exit_stats.c and exit_stats.h use from the kernel, except for those in
+ * the headers of tools/include, and for those that silicon.sh cuts out of other headers.
+ * -include has the compiler read this file before all of them.
  *
- * What is on the path of an exit compiles to the same instructions as in a kernel with
- * PREEMPT_NONE and without debugging.  The rest only has to work.
+ * Code that a common exit runs compiles to the same instructions as in a kernel with
+ * PREEMPT_NONE and without debugging.  The other definitions only have to work.
  */
 #ifndef SHIM_KERNEL_H
 #define SHIM_KERNEL_H
@@ -37,7 +37,7 @@
 #define CONFIG_KVM_EXIT_STATS		1
 #define CONFIG_KVM_EXIT_STATS_INTERVAL	500
 
-/* Of that header, only what is below */
+/* Have x86.h empty: this file defines what is used of it. */
 #define ARCH_X86_KVM_X86_H
 
 #define U32_MAX				UINT32_MAX
@@ -49,7 +49,7 @@
 #define swap(a, b)	\
 	do { typeof(a) __tmp = (a); (a) = (b); (b) = __tmp; } while (0)
 
-/* Those of tools/include have 32 bytes, which no x86-64 CPU has. */
+/* The cache lines of x86-64 CPUs have 64 bytes, not 32 as tools/include has it. */
 #define ____cacheline_aligned		__aligned(64)
 #define ____cacheline_aligned_in_smp	____cacheline_aligned
 
@@ -65,7 +65,7 @@
 #undef module_param
 #define module_param(name, type, mode)
 
-/* Evaluated in DEBUG kernels only */
+/* A kernel without debugging does not check this, either. */
 #define lockdep_assert_held(lock)
 
 #define preempt_disable()		barrier()
@@ -77,7 +77,7 @@ static __always_inline u64 rdtsc(void)
 {
 	u64 low, high;
 
-	/* Clears the upper halves */
+	/* RDTSC clears the upper halves of both registers, so no masks are needed. */
 	asm volatile("rdtsc" : "=a" (low), "=d" (high));
 	return low | high << 32;
 }
@@ -100,9 +100,10 @@ static inline u64 mul_u64_u32_div(u64 a, u32 b, u32 divisor)
 #define tsc_khz				1000000U
 
 /*
- * A static key costs nothing where it is tested, hence is a constant there: that of
- * its type, as -DSTATIC_KEY_<name> says.  What it is set to at run time is kept, too,
- * for loop.c to see that both are the same.
+ * In a kernel, a test of a static key is a patched jump.  Here it is a constant, which
+ * costs nothing, either: the type of the key, which -DSTATIC_KEY_<name> selects, has it
+ * as the size of "on".  "enabled" is what the key is set to at run time, for loop.c to
+ * check that both are the same.
  */
 struct static_key_0 {
 	int enabled;
@@ -123,7 +124,7 @@ struct static_key_1 {
 #define static_branch_enable(key)	((void)((key)->enabled = 1))
 #define static_branch_disable(key)	((void)((key)->enabled = 0))
 
-/* Barriers are where the kernel has them, and for the compiler only, as there. */
+/* Barriers are where the kernel has them, and on x86 only compiler barriers, as there. */
 typedef struct {
 	unsigned int sequence;
 } seqcount_t;
@@ -225,7 +226,7 @@ static inline void clear_bit(long nr, unsigned long *addr)
 	__atomic_fetch_and(addr, ~(1UL << nr), __ATOMIC_SEQ_CST);
 }
 
-/* The work item never gets to run: printing is for somebody else than who exits. */
+/* Work items never run: in KVM, a worker prints summaries, not the thread that makes exits. */
 struct work_struct {
 	void (*func)(struct work_struct *work);
 };
@@ -248,8 +249,8 @@ struct ratelimit_state {
 #define __ratelimit(state)		((void)(state), true)
 
 /*
- * Rows and vCPUs stay until the end, and what readers have does not.  The tools of later
- * kernels have something of these names.
+ * Rows and vCPUs are never freed, but the memory of readers is.  tools/include of later
+ * kernels has some of these names already, so define them anew, or use others.
  */
 #define kmem_cache			silicon_cache
 #undef kmem_cache_create
@@ -302,7 +303,7 @@ struct task_struct {
 #define KVM_EXIT_INTERNAL_ERROR		17
 #define KVM_EXIT_MEMORY_FAULT		39
 
-/* Nobody reads VMs that go. */
+/* No VM ends here, so there is no loop over its vCPUs. */
 #define kvm_for_each_vcpu(i, vcpu, kvm)	for ((i) = 0, (vcpu) = NULL; (vcpu); (i)++)
 
 struct kvm_run {
@@ -334,7 +335,7 @@ struct kvm_vcpu {
 #define VCPU_REGS_RAX			0
 #define VCPU_REGS_RCX			1
 
-/* Nobody nests, or asks for what an exit was for. */
+/* There are no nested guests, and keys are off. */
 struct kvm_memory_slot {
 	short id;
 };

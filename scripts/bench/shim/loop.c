@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The loops that silicon.c measures, next to the exit_stats.c of one configuration of
- * the static keys.  What KVM has inline is inline here, and what it calls is called.
+ * The loops that silicon.c measures, linked with exit_stats.c, both compiled for one
+ * configuration of the static keys.  As in KVM, the inline functions of exit_stats.h are
+ * inline here, and those of exit_stats.c are called.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,14 +29,14 @@ static const struct kvm_exit_stats_isa isa = {
 	.nr_rows	= ARRAY_SIZE(reasons),
 };
 
-/* Exits of many kinds, the same row twice in a row among them */
+/* Exits of several reasons, one of which occurs twice in succession */
 static const u32 codes[] = {
 	EXIT_REASON_CPUID, EXIT_REASON_EPT_VIOLATION, EXIT_REASON_HLT,
 	EXIT_REASON_IO_INSTRUCTION, EXIT_REASON_IO_INSTRUCTION,
 	EXIT_REASON_EPT_MISCONFIG, EXIT_REASON_CPUID, EXIT_REASON_MSR_WRITE,
 };
 
-/* The T0 of these many naive exits is one and the same: no RDTSC but those measured */
+/* This many naive exits share one T0, so that the loop itself executes hardly any RDTSC */
 #define EXITS_PER_STAMP		256
 
 /* sysfs, debugfs and VMs are no part of what is measured. */
@@ -55,7 +56,7 @@ struct kvm_exit_stats_vm *kvm_exit_stats_vm_get(struct kvm *kvm)
 	return NULL;
 }
 
-/* Of what is most frequent, and of single exits, there is only what a record needs. */
+/* Of the tables of keys, and of the worst exits, there is only what recording needs. */
 struct kvm_exit_top *kvm_exit_top_get(void *all, size_t size, u64 key)
 {
 	return all;
@@ -80,7 +81,7 @@ void kvm_exit_worst_add(struct kvm_vcpu *vcpu, struct kvm_exit_stat *stat,
 	times->max = max(times->max, cycles);
 }
 
-/* Of rows, and of keys */
+/* The caches of rows, and of keys */
 struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align,
 				     unsigned int flags, void (*ctor)(void *))
 {
@@ -117,7 +118,7 @@ char *strreplace(char *s, char old, char new)
 	return s;
 }
 
-/* Go through the switches that sysfs has, and see that they say what was compiled. */
+/* Set the switches as sysfs does, and check that they agree with what was compiled. */
 static void init(void)
 {
 	kvm_exit_stats_init(&isa);
@@ -189,7 +190,7 @@ static void naive(struct kvm_vcpu *vcpu, unsigned long exits)
 	loop(vcpu, exits, exit_naive);
 }
 
-/* With all rows that it will ever have: only the first exits of a vCPU take memory. */
+/* Record each reason once: the first exit of a reason takes memory, and is not measured. */
 static struct kvm_vcpu *vcpu_create(void)
 {
 	struct kvm_vcpu *vcpu = silicon_alloc(sizeof(*vcpu));
@@ -213,8 +214,8 @@ static u64 read_all(void)
 }
 
 /*
- * Writers that raced can leave the sequence count odd, which has readers wait for ever.
- * Make it even: how many exits were lost is all that is asked.
+ * Threads that wrote the same table at once can leave its sequence count odd, for which a
+ * reader waits for ever.  Make it even, for the number of lost exits to be readable.
  */
 static void mend(struct kvm_vcpu *vcpu)
 {

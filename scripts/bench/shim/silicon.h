@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Between silicon.c, which is a program, and loop.c, which is compiled like the kernel
- * and once per configuration of the static keys.
+ * The interface between silicon.c, which is a program, and loop.c, which is compiled like
+ * the kernel, and once for each configuration of the static keys.
  */
 #ifndef SILICON_H
 #define SILICON_H
@@ -10,7 +10,7 @@
 
 struct kvm_vcpu;
 
-/* A vCPU per thread, and one that all threads record exits of */
+/* One vCPU for each thread, and one that all threads share */
 #define SILICON_THREADS		4
 #define SILICON_SHARED		SILICON_THREADS
 #define SILICON_VCPUS		(SILICON_THREADS + 1)
@@ -25,20 +25,20 @@ struct silicon_config {
 	void (*record)(struct kvm_vcpu *vcpu, unsigned long exits);
 	void (*naive)(struct kvm_vcpu *vcpu, unsigned long exits);
 
-	/* Have a table readable again, whoever wrote it.  Nobody may be writing. */
+	/* Make a table readable again, even if several threads wrote it; none may do so now */
 	void (*mend)(struct kvm_vcpu *vcpu);
 
-	/* How many exits all tables have, and the naive counters */
+	/* Return how many exits are counted, in all tables, and in the naive counters */
 	u64 (*read_all)(void);
 	u64 (*read_naive)(void);
 };
 
-/* Zeroed, shared with child processes, and of whole cache lines */
+/* Memory that is zeroed, shared with child processes, and has its cache lines to itself */
 void *silicon_alloc(size_t size);
 void silicon_die(const char *why) __attribute__((noreturn));
 int printk(const char *fmt, ...);
 
-/* -DSILICON_CONFIG of each loop.c */
+/* Each build of loop.c defines one of these, that which -DSILICON_CONFIG names. */
 extern const struct silicon_config enabled, interval;
 
 #endif /* SILICON_H */

@@ -30,7 +30,7 @@ def main(commit, *files):
     mail["Subject"] = "CMPE283 Assignment 3 Submission"
     mail["X-Unsent"] = "1"
     mail.set_content(BODY.format(commit=commit, ids=ids, pdf=pdf.name, diff=diff.name))
-    # A diff that was text could get other ends of lines on its way.
+    # Attached as text, the diff could get other line endings on its way.
     for file, kind in (pdf, "pdf"), (diff, "octet-stream"):
         mail.add_attachment(file.read_bytes(), "application", kind, filename=file.name)
     sys.stdout.buffer.write(mail.as_bytes())

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2086,SC2164
-# The recipe, as submission.sh prints it, and as it is tested.  Of each part only the
-# variables at its top are set to something else, lines that begin with "NAME=".
+# The recipe that submission.sh prints, and that tests run.  Both change only the variables at
+# the top of each part, i.e. the values in lines that begin with "NAME=".
 
 ## build
 linux=https://git.kernel.org/pub/scm/linux/kernel/git/stable/linux.git
@@ -8,7 +8,7 @@ commit=
 diff=$PWD/cmpe283-3.diff
 config=/boot/config-$(uname -r)
 
-# What it takes to build, and a QEMU
+# Install what the build needs, and QEMU
 apt-get install -y git gcc make bc bison flex perl libelf-dev libssl-dev
 apt-get install -y kmod cpio rsync xz-utils zstd qemu-system-x86
 
@@ -36,7 +36,7 @@ reboot
 ## look
 guest=/boot/vmlinuz-$(uname -r)
 
-# A guest: this kernel once more, which ends for want of a root file system
+# Run a guest with the same kernel: it panics and ends, as it has no root file system
 vm="-accel kvm -cpu host -M microvm,acpi=off -m 256 -display none -no-reboot"
 vm="$vm -serial file:guest.log"
 boot="console=ttyS0 panic=-1 reboot=t"
