@@ -160,7 +160,7 @@ END {
 	# The limit would be 16384, but the slab allocator gives struct kvm_vcpu a third of 32 KiB,
 	# which is 1450 bytes more than its size.
 	takes_at_most("memory of a vCPU with 16 reasons", bytes["vcpu"] + 16 * bytes["row"],
-		      17408 * slack())
+		      17408)
 	law(bytes["keys"] > 0,
 	    sprintf("memory with keys: %d bytes more per row, i.e. %d for a vCPU with 16 reasons", \
 		    bytes["keys"], bytes["vcpu"] + 16 * (bytes["row"] + bytes["keys"])))
