@@ -4,18 +4,19 @@
 # build/run/MACHINE/SCENARIO.  The boot has failed unless the results end in "END"
 # and the console shows nothing bad.  Scenario "shell" is an interactive L1 instead.
 #
-# L1 runs in QEMU on hardware of that vendor that lends its virtualization to
-# guests.  Else, and for "bench" and the like, which are about instructions, it is emulated:
+# L1 runs in QEMU with KVM if this machine's CPU is of that vendor and KVM here offers nested
+# virtualization.  Otherwise it is emulated, and always for apicv, and for "bench*", which counts
+# instructions:
 #
 #   intel      VMX with EPT, by Bochs
 #   amd        SVM, by QEMU, without next RIP, i.e. without fastpath exits
 #   amd-bochs  SVM with next RIP, by Bochs; since Bochs 3.0 with a Linux guest, too
 #   apicv      VMX with APICv, i.e. with posted interrupts, by Bochs 3.0
 #
-# L1 in the environment names what initramfs.sh made, if it is not "kernel", and
-# takes the place of SCENARIO in build/run.  PARAMETERS are more of the kernel's, LIMIT is
-# of time, in seconds.  OPTION_ROM names a file that QEMU has the BIOS run, SHARES are
-# TAG=DIRECTORY each, which L1 in QEMU can read by 9P.
+# From the environment: L1 is the NAME that initramfs.sh was called with, "kernel" by default,
+# and takes the place of SCENARIO in build/run.  PARAMETERS are added to the kernel command line.
+# LIMIT is the time limit in seconds.  OPTION_ROM is the file of an option ROM for QEMU.  SHARES
+# is a list of TAG=DIRECTORY: L1 in QEMU can mount each of these by 9P, read-only.
 . "$(dirname "$0")/lib.sh"
 
 machine=$1
@@ -40,8 +41,8 @@ apicv)
 	;;
 esac
 l1=$build/l1/${L1:-kernel}
-# What a scenario takes, but for what the line "# boot: NAME=VALUE..." at its head says: MiB
-# of memory, CPUs, seconds until it is given up, a parameter of the kernel
+# Defaults for a scenario, which the line "# boot: NAME=VALUE..." at its head overrides: MiB of
+# memory, number of CPUs, time limit in seconds, a parameter for the kernel command line
 memory=384
 cpus=1
 limit=400
@@ -64,10 +65,10 @@ if [ "$scenario" = shell ]; then
 else
 	read_needs
 fi
-# Instructions a second, by Bochs' clock
+# How many instructions are one second of Bochs' clock
 ips=40000000
-# Checkers of everything take time and memory.  Without a faster CPU, the timer ticks of a
-# Linux guest and of L1 would take all of it.
+# Kernels with KASAN, KCSAN etc. need more memory and time.  More instructions a second leave
+# time for work: at the default, handling the timer ticks of L1 and L2 would take all of it.
 case ${L1-} in
 sanitize | kcsan)
 	memory=2048
@@ -83,8 +84,7 @@ cmdline="console=ttyS0,115200 loglevel=5 log_buf_len=4M norandmaps reboot=t pani
 rm -rf "$out"
 mkdir -p "$out"
 
-# /dev/kvm alone says nothing: it may be there on a CPU that shows neither VMX nor
-# SVM.
+# Look at the flags of the CPU as well: /dev/kvm can exist where the CPU has neither VMX nor SVM.
 have_hardware()
 {
 	[[ $scenario != bench* && $machine != apicv ]] && grep -qw "$flag" /proc/cpuinfo && [ -w /dev/kvm ] &&
@@ -109,11 +109,12 @@ boot_qemu()
 		-kernel "$l1/bzImage" -initrd "$l1/initrd.cpio" -append "$cmdline"
 }
 
-# Time is the number of instructions, as in Bochs, with one CPU.  More CPUs do not
-# go together with that, and have to share a thread: in a thread each they execute
-# what another one has just patched, e.g. breakpoints that are no longer there.
-# Time is the host's then, as in a shell, or with its files, where idle time must not fly
-# by, and too uneven there for L1 to find out how fast it goes.
+# With one CPU, the clock counts instructions (-icount), as in Bochs.  That does not work with
+# several CPUs.  These have to share one thread: with a thread each, a CPU executes code that
+# another one has just patched, e.g. breakpoints that are no longer there.
+# With several CPUs, in a shell, or with SHARES, the clock is the host's: -icount would skip the
+# time for which L1 waits for a user or for the host's files.  The host's clock is too uneven
+# for L1 to calibrate its TSC, so pass the frequency.
 boot_qemu_tcg()
 {
 	if [ "$cpus" = 1 ] && [ "$scenario" != shell ] && [ -z "${SHARES-}" ]; then
@@ -124,8 +125,8 @@ boot_qemu_tcg()
 	fi
 }
 
-# An option ROM that boots at once: the BIOS would wait for F12 else.  It is one
-# block of 512 bytes, 55 aa 01, sti, int 19h, retf, that add up to 0.
+# Write an option ROM that boots at once: without it, the BIOS waits for F12.  The ROM is one
+# block of 512 bytes: 55 aa 01, sti, int 19h, retf, and a byte that makes the sum 0 modulo 256.
 write_option_rom()
 {
 	printf '\x55\xaa\x01\xfb\xcd\x19\xcb\x54' >"$out/boot.rom"
@@ -139,8 +140,8 @@ write_iso()
 	cp /usr/lib/ISOLINUX/isolinux.bin /usr/lib/syslinux/modules/bios/ldlinux.c32 "$iso/"
 	ln "$l1/initrd.cpio" "$iso/initrd"
 	ln "$l1/bzImage" "$iso/bzimage"
-	# Bochs' CPU claims 8 threads and has as many as it is told: that is worth
-	# a warning of L1's kernel, unless it does not look.
+	# CPUID in Bochs reports 8 threads, whatever the number of CPUs is.  L1's kernel would
+	# warn of that, so have it ignore the flag "ht".
 	printf 'default l1\nlabel l1\nkernel bzimage\nappend initrd=initrd clearcpuid=ht %s\n' \
 		"$cmdline emulator=bochs" >"$iso/isolinux.cfg"
 	xorriso -as mkisofs -quiet -o "$out/l1.iso" -b isolinux.bin -c boot.cat \
@@ -148,12 +149,12 @@ write_iso()
 	rm -r "$iso"
 }
 
-# Bochs wants a terminal, and stalls unless somebody reads it, hence socat.  The
-# exit status says nothing: L1's end counts as a panic.
+# Bochs needs a terminal, and stalls if nobody reads from it, hence socat.  Ignore the exit
+# status: Bochs takes the reset at the end of L1 for a panic.
 boot_bochs()
 {
-	# With two CPUs, one that was idle may be without a tick for a second once it is busy,
-	# and with PREEMPT_LAZY nobody else gets it then: have the tick go on.
+	# With two CPUs, a CPU that was idle may have no timer tick for up to a second when it
+	# gets busy.  With PREEMPT_LAZY, no other task runs there until then: keep the tick on.
 	[ "$cpus" = 1 ] || cmdline+=" nohz=off"
 	write_option_rom
 	write_iso
@@ -167,7 +168,7 @@ boot_bochs()
 	rm -f "$out/l1.iso" "$out/boot.rom" "$out/pid"
 }
 
-# The file is there as long as Bochs is, or rather its timeout, which hands on the signal.
+# The file "pid" exists while Bochs runs.  It has the PID of timeout, which passes the signal on.
 end_bochs()
 {
 	[ ! -e "$out/pid" ] || kill "$(<"$out/pid")" 2>/dev/null || true
@@ -195,7 +196,7 @@ else
 	touch "$out/result.log"
 fi
 
-# How L1 ends is no matter for an exit status, what it wrote is.
+# Ignore the exit status of the emulator: what L1 has written is the result.
 if have_hardware; then
 	echo "L1 runs in QEMU, with KVM"
 	boot_qemu kvm host || true

@@ -1,9 +1,9 @@
 #!/bin/bash
-# initramfs.sh [NAME [KERNEL [TESTS [PROGRAM...]]]]: what boot.sh boots as NAME
-# ("kernel"): the kernel in build/KERNEL ("kernel") and an initramfs with its modules,
-# the programs in build/TESTS ("tests"), those of this machine, and L2 inside: its kernel,
-# that of build/GUEST from the environment, or the same, and its initramfs.  What is in the
-# directory MORE from the environment is added.
+# initramfs.sh [NAME [KERNEL [TESTS [PROGRAM...]]]]: make what boot.sh boots as NAME (default:
+# kernel) in build/l1/NAME: the kernel of build/KERNEL (kernel), and an initramfs.  That has its
+# modules, the programs in build/TESTS (tests), each PROGRAM of this machine, and L2, i.e. the
+# kernel of build/GUEST, with GUEST from the environment or else KERNEL, and an initramfs for it.
+# The files in the directory MORE from the environment are added.
 . "$(dirname "$0")/lib.sh"
 
 out=$build/l1/${1:-kernel}
@@ -31,7 +31,7 @@ mknod "$l2/dev/console" c 5 1
 pack "$l2" "$root/guest/initrd.cpio"
 cp "$build/${GUEST:-${2:-kernel}}/arch/x86/boot/bzImage" "$root/guest/"
 
-# terminfo_of TERM: where ncurses looks for it, here and in L1
+# terminfo_of TERM: print the path at which ncurses finds this entry, here and in L1
 terminfo_of()
 {
 	local dir
@@ -44,8 +44,8 @@ terminfo_of()
 	die "there is no terminfo of $1 on this machine"
 }
 
-# L1: busybox, QEMU, the tool and other programs with what they load, the modules, the
-# scenarios, the tests
+# L1: busybox, QEMU, the tool and other programs with the files that they load, the modules,
+# the scenarios, the tests
 cp /bin/busybox "$root/bin/"
 mknod "$root/dev/console" c 5 1
 for program in qemu-system-x86_64 "${programs[@]}"; do
@@ -55,7 +55,7 @@ done
 	command -v qemu-system-x86_64 "${programs[@]}"
 	command -v qemu-system-x86_64 "${programs[@]}" | xargs ldd "$tool" |
 		awk '$2 == "=>" { print $3 } $1 ~ "^/" && NF == 2 { print $1 }'
-	# What --top knows of TERM=linux
+	# For kvm_exit_stat --top: L1 has TERM=linux
 	terminfo_of linux
 	for rom in kvmvapic.bin linuxboot_dma.bin pvh.bin qboot.rom; do
 		echo "/usr/share/qemu/$rom"
@@ -65,7 +65,7 @@ done
 	mkdir -p "$root${file%/*}"
 	cp -L "$file" "$root$file"
 done
-# modules DIRECTORY NAME: without what is only for debuggers
+# modules DIRECTORY NAME: copy the modules to lib/modules/NAME, without debug information
 modules()
 {
 	mkdir -p "$root/lib/modules/$2"
@@ -74,7 +74,7 @@ modules()
 	done
 }
 modules "$kernel" .
-# The same kernel's KVM in other ways, to compare with, and a module that calls KVM
+# Other builds of KVM for the same kernel, to compare with, and the module printcount
 for way in without naive fastpath printcount; do
 	[ ! -d "$kernel-$way" ] || modules "$kernel-$way" "$way"
 done

@@ -1,8 +1,8 @@
 #!/bin/bash
-# kernel.sh DIRECTORY FRAGMENTS TARGETS...: configure build/DIRECTORY from the
-# fragments (names in scripts/lab/config, joined by commas, and NAME-BASE of those that have
-# one) if they have changed, and make the targets there, of the source in TREE from the
-# environment, or of the patched one.
+# kernel.sh DIRECTORY FRAGMENTS TARGETS...: configure build/DIRECTORY from the fragments if
+# these have changed, and make the targets there.  FRAGMENTS are names in scripts/lab/config,
+# joined by commas; if NAME-BASE.config exists as well, it is added.  The source is TREE from
+# the environment, or else the patched one.
 . "$(dirname "$0")/lib.sh"
 
 out=$build/$1
@@ -19,7 +19,7 @@ done
 mkdir -p "$out"
 if ! cat "${fragments[@]}" | cmp -s - "$out/fragments"; then
 	kmake "$tree" "$out" tinyconfig
-	# merge_config.sh takes a symbol that is not there for a mistake: good.
+	# With -m, merge_config.sh does not check the result: the loop below does.
 	"$tree/scripts/kconfig/merge_config.sh" -m -O "$out" "$out/.config" "${fragments[@]}"
 	kmake "$tree" "$out" olddefconfig
 	while read -r line; do

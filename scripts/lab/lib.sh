@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Sourced by every script of this room, and of those above: what builds L1, and reads what it
-# said.
+# Sourced by every script of this room, and of the rooms that call it: functions to build L1,
+# and to read its results.
 . "$(dirname "${BASH_SOURCE[0]}")/../base/lib.sh"
 
 # section_of FILE NAME: what L1 printed in its results after "--- NAME"
@@ -22,7 +22,7 @@ machine_of_cpu()
 	esac
 }
 
-# The kernel of L1 and the tool.  What else goes into the initramfs is up to the caller.
+# Build the kernel of L1 and the tool.  The caller builds whatever else goes into the initramfs.
 build_kernel()
 {
 	step packages "$top/scripts/base/packages.sh"
@@ -37,14 +37,15 @@ bochs_major()
 	dpkg-query -W -f '${Version}' bochs | cut -d . -f 1
 }
 
-# kvm_only NAME FRAGMENTS: KVM's modules alone, into build/NAME, for a kernel that is there
+# kvm_only NAME FRAGMENTS: build only KVM's modules, in build/NAME, for a kernel that was built
+# elsewhere.  Its symbols are unknown here, so modpost may only warn of them.
 kvm_only()
 {
 	"$top/scripts/lab/kernel.sh" "$1" "$2" KBUILD_MODPOST_WARN=1 arch/x86/kvm/kvm{,-intel,-amd}.ko
 }
 
-# kvm_with NAME FRAGMENTS COMMAND...: the same, of the patched source as COMMAND edits it.
-# What is equal is shared with it.
+# kvm_with NAME FRAGMENTS COMMAND...: the same, of a copy of the patched source that COMMAND
+# edits.  The copy has hard links, so COMMAND must replace files, as sed -i does, not overwrite.
 kvm_with()
 {
 	local other=$build/linux.$1 name=$1 fragments=$2

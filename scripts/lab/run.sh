@@ -1,6 +1,6 @@
 #!/bin/bash
-# make run [CPU=intel|amd]: from nothing to the exits of a Linux guest, and what the
-# tool makes of them.
+# make run [CPU=intel|amd]: build all that is needed, run a Linux guest in L1, and show its
+# exits, also as the tool shows them.
 . "$(dirname "$0")/lib.sh"
 
 machine=$(machine_of_cpu)

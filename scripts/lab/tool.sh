@@ -1,8 +1,8 @@
 #!/bin/bash
 # tool.sh: build kvm_exit_stat, as make -C tools does, into build/tools.
-# tool.sh sanitized: into build/tools-sanitized, to stop at any undefined behavior.
-# tool.sh fuzz: the fuzz target of its reader of files, into build/tools-fuzz.  Its sources
-# are here only.
+# tool.sh sanitized: the same with sanitizers, which stop at an error, into build/tools-sanitized.
+# tool.sh fuzz: build the fuzz target for the tool's reader of files into build/tools-fuzz, from
+# this repository, as build/linux does not have its sources.
 . "$(dirname "$0")/lib.sh"
 
 # build_tool TREE DIRECTORY TARGET [VARIABLE...]

@@ -1,7 +1,7 @@
 #!/bin/bash
-# base-test.sh: what make test has for the kernel of BASE, in short, for when it tests another
-# one: a Linux guest, every exit beside its event, the unit tests, and the selftests on the
-# vendor that has all of them, or with QUICK=1 on the one that is fast.
+# base-test.sh: a short test of the kernel of BASE, which make test runs for another base than
+# its own: a Linux guest, every exit beside its event, the unit tests, and the selftests on
+# Intel, which has all of them, or with QUICK=1 on AMD, which is faster.
 . "$(dirname "$0")/lib.sh"
 
 build_kernel

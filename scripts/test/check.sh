@@ -1,20 +1,20 @@
 #!/bin/bash
-# make check [QUICK=1]: style, warnings, static analysis, all ways to build KVM, freshness of
-# the diff.  QUICK=1 builds each third patch of make series, with the feature only, and which
-# of three goes by the number of commits.
+# make check [QUICK=1]: style, warnings, static analysis, all ways to build KVM, and whether the
+# diff is up to date.  QUICK=1 builds only each third patch of make series, and only with the
+# feature; the number of commits modulo 3 says which ones.
 . "$(dirname "$0")/lib.sh"
 
 check_quick
 
 tool_sources=$top/tools/kvm/kvm_exit_stat
 
-# objects_of TREE: what has to do with the statistics there
+# objects_of TREE: list the objects whose source mentions the statistics
 objects_of()
 {
 	(cd "$1" && grep -rl --include='*.c' exit_stats arch/x86/kvm | sed 's/c$/o/' | sort)
 }
 
-# fragments_of TREE: of the configuration with all of KVM that is there
+# fragments_of TREE: print the fragments of a configuration with all of KVM, TDX if it is there
 fragments_of()
 {
 	local fragments=base,kvm
@@ -32,8 +32,8 @@ diff_is_fresh()
 	"$top/scripts/base/tree.sh" fresh
 }
 
-# A patch as it would be mailed; whoever mails it signs it off, and adds to MAINTAINERS
-# what is new.
+# checkpatch.pl without two checks that are for whoever mails the patches: sign-off, and new files
+# in MAINTAINERS
 patches_are_clean()
 {
 	local patch rc=0
@@ -47,7 +47,7 @@ patches_are_clean()
 
 new_files_are_clean()
 {
-	# Bats files are for shellcheck, and nobody wrote the pictures and the fuzz input.
+	# Leave out Bats files, which are for shellcheck, and what programs wrote: *.svg, corpus.
 	cd "$top" && find arch Documentation tools -type f ! -name '*.bats' ! -name '*.svg' \
 		! -path '*/corpus/*' -print0 |
 		xargs -0 "$tree/scripts/checkpatch.pl" --strict --no-tree -f
@@ -58,7 +58,7 @@ man_page_is_clean()
 	mandoc -T lint -W style "$tool_sources/kvm_exit_stat.1"
 }
 
-# With every warning an error, by both compilers
+# Build the tool with both compilers, with warnings as errors.
 tool_has_no_warning()
 {
 	local compiler
@@ -70,7 +70,7 @@ tool_has_no_warning()
 	done
 }
 
-# installed MAKE'S-ARGUMENTS...: the files that make installs into an empty directory
+# installed MAKE'S-ARGUMENTS...: list the files that make installs into an empty directory
 installed()
 {
 	local root=$build/check-install
@@ -78,7 +78,7 @@ installed()
 	make "$@" DESTDIR="$root" >&2 && (cd "$root" && find . -type f | sort)
 }
 
-# A kernel source has the tool and its manual, this repository the rest, too.
+# A kernel source installs the tool and its man page, this repository also the files around it.
 tool_is_installed()
 {
 	local expected=("./usr/bin/kvm_exit_stat" "./usr/share/man/man1/kvm_exit_stat.1")
@@ -96,7 +96,7 @@ tool_is_installed()
 		<(installed -C "$tool_sources" O="$build/check-tool" top_srcdir="$tree" install)
 }
 
-# Python would leave its bytecode in the tree.
+# Keep Python from writing its bytecode into the tree.
 abi_is_valid()
 {
 	local said rc=0 get_abi=$tree/scripts/get_abi.pl
@@ -107,25 +107,25 @@ abi_is_valid()
 	[ "$rc" = 0 ] && [ -z "$said" ]
 }
 
-# build_kvm NAME FRAGMENTS: KVM with every warning an error
+# build_kvm NAME FRAGMENTS: build KVM with warnings as errors
 build_kvm()
 {
 	"$top/scripts/lab/kernel.sh" "check-$1" "$(fragments_of "$tree"),$2" W=1 \
 		arch/x86/kvm/ virt/lib/
 }
 
-# build_objects NAME FRAGMENTS [MAKE'S-ARGUMENT...]: the same, of what has to do with the
-# statistics.  All of KVM would take three times as long.
+# build_objects NAME FRAGMENTS [MAKE'S-ARGUMENT...]: the same, but only the objects that mention
+# the statistics, as all of KVM would take three times as long
 build_objects()
 {
 	"$top/scripts/lab/kernel.sh" "check-$1" "$2" W=1 "${@:3}" "${objects[@]}"
 }
 
-# By both, all that they look for but for
-# - what they have wrong: cppcheck takes a status after ?: for unused (clang-tidy finds
-#   those that are), and clang-tidy a pointer to a struct for the struct in sizeof
-# - what the kernel's style, or that of GNU, asks for: if (strcmp()), snprintf(), callbacks
-#   with parameters that not all of them need, output whose errors fflush() tells
+# Run cppcheck and clang-tidy with all checks, except
+# - false positives: cppcheck takes a status after ?: for unused (clang-tidy finds those that are
+#   unused), and clang-tidy takes a pointer to a struct for the struct in sizeof
+# - what the style of the kernel or of GNU asks for: if (strcmp()), snprintf(), callbacks with
+#   parameters that not all of them need, output functions whose errors fflush() reports
 tool_has_no_finding()
 {
 	local flags checks
@@ -138,21 +138,21 @@ tool_has_no_finding()
 	checks+=',-bugprone-easily-swappable-parameters,-misc-unused-parameters,-cert-err33-c'
 	checks+=',-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling'
 	read -ra flags <<<"$(pkg-config --cflags smartcols ncursesw json-c)"
-	# One file each: of several, clang-tidy takes each va_list for uninitialized.
+	# One file per run: with several, clang-tidy takes each va_list for uninitialized.
 	printf '%s\0' "$tool_sources"/*.c "$tool_sources"/tests/*.c |
 		xargs -0 -I '{}' -P "$(nproc)" clang-tidy --quiet --checks="$checks" \
 			--warnings-as-errors='*' --header-filter=kvm_exit_stat/ '{}' -- \
 			-std=gnu11 -D_GNU_SOURCE -I "$tree/tools/include" -I "$tool_sources" "${flags[@]}"
 }
 
-# sparse_warnings TREE KERNEL.SH'S-ARGUMENTS...: what sparse says, without line numbers
+# sparse_warnings TREE KERNEL.SH'S-ARGUMENTS...: print the warnings of sparse, without line numbers
 sparse_warnings()
 {
 	TREE=$1 "$top/scripts/lab/kernel.sh" "${@:2}" W=1 C=2 2>&1 | tee >(cat >&2) |
 		sed -nE "s,^$1/([^:]*)(:[0-9]+)+: (warning|error): ,\\1: ,p" | sort
 }
 
-# KVM has some of its own.
+# Compare with the source without the patches, as KVM itself has some warnings.
 sparse_has_no_warning()
 {
 	local base patched object fragments in_stock=()
@@ -168,9 +168,9 @@ sparse_has_no_warning()
 	! comm -13 <(echo "$base") <(echo "$patched") | grep .
 }
 
-# As make coccicheck does, which takes directories only, and stops at the first semantic
-# patch that needs OCaml.  Of these two, one is for a driver, and the other looks for
-# pointers that are compared with 0, which sparse does.  Some only make patches.
+# Do the work of make coccicheck, which takes only directories, and stops at the first semantic
+# patch that needs OCaml.  Two need OCaml and are left out: one is for a driver, the other looks
+# for comparisons of pointers with 0, which sparse finds.  Skip those without a report mode.
 coccinelle_has_no_report()
 {
 	local script options said rc=0
@@ -187,14 +187,14 @@ coccinelle_has_no_report()
 	return "$rc"
 }
 
-# contents OBJECT: its code, data and relocations, all but the lines of its WARN()s
+# contents OBJECT: print its code, data and relocations, without the line numbers of its WARN()s
 contents()
 {
 	objdump -sr "$1" |
 		awk '/^(Contents of|RELOCATION)/ { skip = /^Contents of section __bug_table:/ } !skip'
 }
 
-# Without the feature, KVM is what it was.
+# Without the feature, KVM's modules must be the same as without the patches.
 without_is_base()
 {
 	local module object rc=0
@@ -220,8 +220,8 @@ build_builtin()
 	build_objects builtin "$(fragments_of "$tree"),exit_stats,builtin"
 }
 
-# A 64-bit division would need a function of libgcc, which the kernel has not.  TDX is for 64
-# bits only.
+# Test that no 64-bit division is left to libgcc, which the kernel does not have.  Leave out TDX,
+# which is 64-bit only.
 build_32bit()
 {
 	mapfile -t objects < <(printf '%s\n' "${objects[@]}" | grep -v '/tdx\.o$')
@@ -235,15 +235,15 @@ build_clang()
 	build_objects clang "$(fragments_of "$tree"),exit_stats" CC="ccache $clang_of_base" olddefconfig
 }
 
-# All options that there are, warnings as errors among them
+# With allmodconfig, i.e. all options, one of which is warnings as errors
 build_allmod()
 {
 	build_objects allmod base,kvm,exit_stats allmodconfig
 }
 
-# What make series writes can be applied, one patch after the other: each of them is clean,
-# those of the kernel are short enough for a review, and build with and without the feature;
-# and the last one leaves what make tree has.
+# The patches of make series can be applied one after the other.  Each is clean; those of the
+# kernel are short enough for a review, and build with and without the feature.  After the last
+# one, the source is that of make tree.
 series_is_right()
 {
 	local patch name wrong=()
@@ -277,7 +277,7 @@ series_git()
 	git -C "$series_tree" -c user.name=check -c user.email=check@localhost "$@"
 }
 
-# Make the source without the patches a tree of its own, which shares the files that are equal.
+# Make a worktree of the source without the patches, with hard links to the files that are equal.
 series_tree()
 {
 	rm -rf "$series_tree" && git -C "$tree" worktree prune &&
@@ -286,11 +286,11 @@ series_tree()
 		series_git reset -q && series_git checkout -q -f base
 }
 
-# series_patch PATCH: test the one that was applied last
+# series_patch PATCH: test the patch, which was applied last
 series_patch()
 {
 	local lines rc=0
-	# Bats files have commands, whose words can repeat.
+	# REPEATED_WORD is ignored as commands in Bats files may repeat a word.
 	"$tree/scripts/checkpatch.pl" --strict --no-signoff --no-tree \
 		--ignore FILE_PATH_CHANGES,REPEATED_WORD - <"$1" || rc=1
 	if ! series_git diff --quiet HEAD^ HEAD -- arch include virt; then
@@ -308,8 +308,9 @@ series_patch()
 	return "$rc"
 }
 
-# What has to do with the statistics builds, with and without them, and calls nothing that
-# is not there.  The symbol of the unit tests comes with one of the patches.
+# The objects that mention the statistics build, with and without the feature, and call only
+# functions that are there.  The fragment exit_stats has a symbol of the unit tests, so it can
+# only be used once the patch with these is applied.
 series_builds()
 {
 	local fragments objects
@@ -325,14 +326,14 @@ series_builds()
 		(cd "$build/check-series" && calls_are_defined "${objects[@]}") || return
 
 	[ -z "${QUICK-}" ] || return 0
-	# The vendor modules and KVM itself remain without the feature.
+	# Without the feature, only files of KVM itself and of the vendor modules are built.
 	mapfile -t objects < <(printf '%s\n' "${objects[@]}" | grep -v exit_stats)
 	[ ${#objects[@]} = 0 ] ||
 		series_objects check-series-without "$fragments,without" "${objects[@]}"
 }
 
-# series_objects DIRECTORY FRAGMENTS OBJECT...: compile them.  New options are answered apart:
-# kbuild makes one object after the other if they are asked for together.
+# series_objects DIRECTORY FRAGMENTS OBJECT...: compile these.  If the patch has new options, make
+# olddefconfig separately: together with objects, kbuild would make one target after the other.
 series_objects()
 {
 	series_git diff --quiet HEAD^ HEAD -- arch/x86/kvm/Kconfig ||
@@ -340,8 +341,8 @@ series_objects()
 	TREE=$series_tree "$top/scripts/lab/kernel.sh" "$1" "$2" W=1 "${@:3}"
 }
 
-# calls_are_defined OBJECT...: of what the objects have of the statistics.  What the module
-# kvm has is exported to the others.
+# calls_are_defined OBJECT...: whether each function or variable of the statistics that these use
+# is defined in one of them, and exported if another module than kvm uses it
 calls_are_defined()
 {
 	nm -A "$@" | awk '
@@ -381,7 +382,7 @@ scripts_are_clean()
 		shellcheck -s bash "$tool_sources/bash-completion/kvm_exit_stat"
 }
 
-# Each room calls those only that scripts/README has for it.
+# Each room calls only the rooms that scripts/README lists for it.
 rooms_call_downward()
 {
 	local room allowed rooms rc=0

@@ -1,11 +1,11 @@
 #!/bin/bash
-# deb-test.sh: install the packages that deb.sh makes, with the configuration of L1, in a
-# root of their own.  Needs build/kernel.
+# deb-test.sh: have deb.sh make packages with the configuration of L1, and install them in a root
+# directory of their own.  Needs build/kernel.
 . "$(dirname "$0")/lib.sh"
 
 root=$build/deb-root
 
-# The scripts of packages run here, i.e. would run the hooks of this machine: hide these.
+# The scripts of the packages run on this machine, and would run its kernel hooks: hide these.
 install_packages()
 {
 	rm -rf "$root"

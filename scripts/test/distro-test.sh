@@ -1,7 +1,7 @@
 #!/bin/bash
-# make distro-test [SUITE=trixie] [COMMANDS='make run; ...']: what README.cmpe283 says, on
-# that release of Debian, from nothing: in a directory that debootstrap makes, with a clone of
-# what is committed here.  Then the versions of what it was built by and run in.
+# make distro-test [SUITE=trixie] [COMMANDS='make run; ...']: do what README.cmpe283 says on a
+# fresh installation of that release of Debian: in a directory that debootstrap makes, with a clone
+# of what is committed here.  Then print the versions of compilers, emulators etc. there.
 . "$(dirname "$0")/lib.sh"
 . "$top/scripts/base/apt.sh"
 
@@ -23,17 +23,17 @@ make_root()
 	rm -rf "$root"
 	mkdir -p "$root"
 	debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "$(mirror)"
-	# The kernel sources of a stable release come with its security updates.
+	# The newest kernel source of a stable release is in its security updates.
 	echo "deb http://deb.debian.org/debian-security $suite-security main" \
 		>"$root/etc/apt/sources.list.d/security.list"
 	cp /etc/resolv.conf "$root/etc/"
 	git clone -q "$top" "$root$clone"
 }
 
-# inside COMMAND: in the directory, with nothing of this machine but its kernel
+# inside COMMAND: run a command in that directory, with nothing of this machine but its kernel
 inside()
 {
-	# A mount of its own, as unshare inside wants of its root
+	# Make the root a mount point, which unshare needs inside.
 	# shellcheck disable=SC2016  # the inner shell's
 	unshare --mount --pid --fork --kill-child bash -ec '
 		mount --bind "$1" "$1"
@@ -44,7 +44,7 @@ inside()
 			PATH=/usr/sbin:/usr/bin:/sbin:/bin bash -c "$2"' bash "$root" "$1"
 }
 
-# As the README has it
+# Install what the README asks for.
 prepare()
 {
 	inside "apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y make git"

@@ -1,8 +1,8 @@
 #!/bin/bash
-# dkms-test.sh: have Debian's DKMS build what make dkms makes, in a root of its own with
-# Debian's kernel, its kernel for clouds, which is of the same version, and the headers of an
-# older one, as if they were installed.  What is written there is below build/dkms-test.
-# Needs what swap.sh makes.
+# dkms-test.sh: have Debian's DKMS build what make dkms makes, as if Debian's kernel, its kernel
+# for clouds, which has the same version, and the headers of an older kernel were installed: these
+# are mounted over this machine's /usr, /var and /etc, and all that is written there goes to
+# build/dkms-test.  Needs what swap.sh makes.
 . "$(dirname "$0")/lib.sh"
 
 scratch=$build/dkms-test
@@ -34,7 +34,7 @@ make_root()
 	depmod -b "$scratch/lower/usr" "$cloud"
 }
 
-# inside COMMAND...: with these packages, and the changes of those before it
+# inside COMMAND...: run a command with these mounts, where changes by earlier commands remain
 inside()
 {
 	# shellcheck disable=SC2016  # the inner shell's
@@ -56,7 +56,7 @@ fails_with()
 	[ "$rc" != 0 ] && grep -qF -- "$1" <<<"$said"
 }
 
-# takes RELEASE DIRECTORY: modprobe takes KVM out of there
+# takes RELEASE DIRECTORY: whether modprobe takes KVM from that directory
 takes()
 {
 	inside modprobe -S "$1" --show-depends kvm-amd >"$scratch/depends"
@@ -64,7 +64,7 @@ takes()
 	[ "$(grep -c "/$1/$2/kvm\(-amd\)\?\.ko" "$scratch/depends")" = 2 ]
 }
 
-# is_patched RELEASE: DKMS's modules are the patched ones, for that kernel
+# is_patched RELEASE: whether DKMS's modules for that kernel are the patched ones
 is_patched()
 {
 	local dir=$scratch/usr.upper/lib/modules/$1/updates/dkms name

@@ -1,6 +1,6 @@
 #!/bin/bash
-# make exact: the exits of a Linux guest, counted three ways, on both vendors, and perf
-# kvm stat beside them.
+# make exact: compare the counts of a Linux guest's exits by the statistics, by trace events and by
+# KVM itself, on both vendors, and those of perf kvm stat.
 . "$(dirname "$0")/lib.sh"
 
 step packages-bench "$top/scripts/base/packages.sh" bench

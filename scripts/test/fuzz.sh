@@ -1,6 +1,6 @@
 #!/bin/bash
-# make fuzz [MINUTES=10], fuzz.sh SECONDS: whatever a file of snapshots holds, the tool
-# reads or refuses it.  An input that does something else is left in build/fuzz.
+# make fuzz [MINUTES=10], fuzz.sh SECONDS: test that the tool either reads or refuses a file of
+# snapshots, whatever that contains.  An input with another result is left in build/fuzz.
 . "$(dirname "$0")/lib.sh"
 
 minutes=${MINUTES:-10}

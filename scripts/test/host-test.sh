@@ -1,14 +1,14 @@
 #!/bin/bash
-# make host-test: do what scripts/host/README says in "On a real host", word for word, on a host
-# with Debian's kernel.  The host is QEMU's, with the files of this machine, none of which
-# it can change, and SVM.  Then, on Intel, what make test has only for AMD, as it takes
-# longer there: KVM in place of that of Debian's kernel.  And have DKMS build what
-# make dkms makes, and install the packages of make deb.
+# make host-test: run the commands of "On a real host" in scripts/host/README as they are on a host
+# with Debian's kernel.  The host is emulated by QEMU, with SVM, and has the files of this machine,
+# read-only.  Then run on Intel, where it takes longer, a scenario that make test has only for AMD:
+# the patched KVM in place of that of Debian's kernel.  Also have DKMS build what make dkms makes,
+# and install the packages of make deb.
 . "$(dirname "$0")/lib.sh"
 
 share=$build/host-root
 
-# What such a host has beside the files of this machine
+# Make what such a host has in addition to the files of this machine.
 make_share()
 {
 	local release
@@ -19,7 +19,7 @@ make_share()
 	mkdir -p "$share/usr/lib"
 	cp -al "$build/debian/usr/src" "$share/usr/"
 	cp -al "$build/debian/usr/lib"/linux-kbuild-* "$share/usr/lib/"
-	# As it is in the package
+	# The Makefile as it is in the package: debian.sh has changed the path in it.
 	rm "$share/usr/src/linux-headers-$release/Makefile"
 	echo "include /usr/src/linux-headers-${release%-*}-common/Makefile" \
 		>"$share/usr/src/linux-headers-$release/Makefile"
@@ -27,7 +27,8 @@ make_share()
 	ln -s "/usr/src/linux-headers-$release" "$share/usr/lib/modules/$release/build"
 }
 
-# For the compiler cache: in the emulator, compiling takes too long.
+# Compile the same modules here, to fill the compiler cache: in the emulator, compiling takes too
+# long.
 fill_cache()
 {
 	local release
@@ -38,7 +39,7 @@ fill_cache()
 		exec "$2/scripts/host/modules.sh"' bash "$share" "$top"
 }
 
-# The host that boot.sh boots as "host"
+# Make the host that boot.sh boots as "host".
 make_host()
 {
 	rm -rf "$build/host"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# make selftests: KVM's own selftests, on the stock kernel and on the patched one,
-# on both vendors.  What passes on the one must pass on the other.
+# make selftests: run KVM's own selftests on the stock kernel and on the patched one, on both
+# vendors.  The results on both kernels must be the same.
 . "$(dirname "$0")/lib.sh"
 
 outcomes()

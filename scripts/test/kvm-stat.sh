@@ -1,13 +1,13 @@
 #!/bin/bash
-# kvm-stat.sh: what boot.sh boots as "kvm-stat": L1 with the kernel's own tool kvm_stat, and
-# with as much of Python as that takes.
+# kvm-stat.sh: make what boot.sh boots as "kvm-stat": L1 with the kernel's own tool kvm_stat, and
+# the parts of Python that this needs.
 . "$(dirname "$0")/lib.sh"
 
 kvm_stat=$tree/tools/kvm/kvm_stat/kvm_stat
 python=$(realpath /usr/bin/python3)
 more=$build/kvm-stat
 
-# The files of all modules that it imports
+# List the files of all modules that kvm_stat imports.
 modules()
 {
 	"$python" -I -S - "$kvm_stat" <<-'END'

@@ -1,10 +1,11 @@
 # shellcheck shell=bash
-# Sourced by every script of this room: tests, and what runs them and sums up.  Every test is
-# a line "ok NAME" or "not ok NAME" of the results; one that prints neither was not run, and
-# fails its scenario or suite.
+# Sourced by every script of this room: functions to run tests, and to sum up their results.
+# Every test prints a line "ok NAME" or "not ok NAME".  If a script ends before some tests have
+# printed their line, its scenario or suite fails.
 . "$(dirname "${BASH_SOURCE[0]}")/../lab/lib.sh"
 
-# check NAME COMMAND...: a test, for suites; what COMMAND prints is shown if it fails
+# check NAME COMMAND...: a test in a suite, which passes if COMMAND succeeds.  If COMMAND fails, its
+# output is shown.
 check()
 {
 	local name=$1 said rc=0
@@ -19,7 +20,7 @@ check()
 	printf '%s\n' "${said:-"$* ended with status $rc"}" | head -n 20 | sed 's/^/    # /'
 }
 
-# What was reported, also side by side
+# A file with all that was reported, also by lanes that run at the same time
 results=$logs/$(basename "$0" .sh).results
 rm -f "$results"
 report()
@@ -27,7 +28,7 @@ report()
 	printf '%-6s %s\n' "$1" "$2" | tee -a "$results"
 }
 
-# report_lines NAME FILE
+# report_lines NAME FILE: report the results of tests in a file
 report_lines()
 {
 	local name=$1 line
@@ -51,7 +52,7 @@ report_lines()
 	done < <(tr -d '\r' <"$2" | sed -E 's/^ *//; s/^(ok|not ok|skip) +/\1 /')
 }
 
-# scenario MACHINE SCENARIO: in L1
+# scenario MACHINE SCENARIO: run a scenario in L1, and report its results
 scenario()
 {
 	local name="${L1:+$L1 }$1 $2"
@@ -64,7 +65,7 @@ scenario()
 	report_lines "$name" "$build/run/$1/${L1:-$2}/result.log"
 }
 
-# suite NAME COMMAND...: on this machine
+# suite NAME COMMAND...: run a command with tests on this machine, and report its results
 suite()
 {
 	local name=$1
@@ -78,15 +79,15 @@ suite()
 	report_lines "$name" "$logs/${name// /-}.log"
 }
 
-# lanes "FUNCTION [ARGUMENT...]"...: side by side, each of them one scenario or suite after
-# the other.  An emulator takes one of this machine's CPUs, and L1's clock goes by its
-# instructions.
+# lanes "FUNCTION [ARGUMENT...]"...: run functions at the same time, each of which runs scenarios or
+# suites one after the other.  An emulator takes only one of this machine's CPUs, and L1's clock
+# counts its instructions, so lanes hardly disturb each other.
 lanes()
 {
 	local lane pids=() rc n=0
 
 	for lane in "$@"; do
-		# A process group each, to end all of it on Ctrl-C
+		# Each lane is a process group, to end all its processes on Ctrl-C.
 		set -m
 		# shellcheck disable=SC2086  # function and arguments
 		$lane </dev/null &
@@ -104,7 +105,7 @@ lanes()
 	trap - INT TERM
 }
 
-# The last two lines, and the exit status
+# Print the totals, the last two lines of output.  The status is that of the whole run.
 report_totals()
 {
 	awk '
@@ -118,7 +119,7 @@ report_totals()
 		}' "$results"
 }
 
-# served PACKAGE...: those of these that this release of Debian has
+# served PACKAGE...: print which of these packages this release of Debian has
 served()
 {
 	local package

@@ -1,13 +1,14 @@
 #!/bin/bash
-# modules-test.sh: make modules_install and modules_uninstall say what they leave to others, in
-# a root of their own.  Needs what swap.sh makes.
+# modules-test.sh: test in a root directory of its own that make modules_install and
+# modules_uninstall report what they do not do themselves, i.e. to update the initramfs, and that
+# modules of DKMS are respected.  Needs what swap.sh makes.
 . "$(dirname "$0")/lib.sh"
 
 root=$build/modules-test
 release=$(<"$build/debian/release")
 export KDIR=$build/debian/usr/src/linux-headers-$release INSTALL_MOD_PATH=$root
 
-# initramfs_with PATH: with that module, below lib/modules
+# initramfs_with PATH: make an initramfs with that module, PATH being below lib/modules/RELEASE
 initramfs_with()
 {
 	local dir=$root/initramfs
@@ -17,7 +18,8 @@ initramfs_with()
 	(cd "$dir" && find . | cpio --quiet -o -H newc) | gzip >"$root/boot/initrd.img-$release"
 }
 
-# says REGEX ARGUMENT: the note of modules.sh ARGUMENT matches; there is none if it is empty
+# says REGEX ARGUMENT: whether modules.sh ARGUMENT prints a note that matches, or, if REGEX is
+# empty, no note
 says()
 {
 	local said
@@ -42,7 +44,7 @@ refused_beside_dkms()
 		[ ! -e "$root/lib/modules/$release/updates/kvm" ]
 }
 
-# What is not installed here, and needs no more.  Since Debian 13, a part of it is apart.
+# Unpack lsinitramfs, which need not be installed here.  Since Debian 13, it is in two packages.
 mapfile -t split_off < <(served initramfs-tools-bin)
 "$top/scripts/base/fetch.sh" initramfs-tools initramfs-tools-core "${split_off[@]}"
 export PATH=$build/initramfs-tools/usr/bin:$PATH

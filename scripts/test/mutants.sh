@@ -1,20 +1,21 @@
 #!/bin/bash
 # make mutants [ONLY=PATTERN] [SAMPLE=N] [SEED=1]: break the code in small ways, one after the
-# other, and see the test fail that is to find it.  ONLY are names, SAMPLE is how many of
-# these, which SEED chooses.
+# other, and check that the test fails which should find it.  ONLY selects mutants by their names,
+# SAMPLE takes N of these at random, depending on SEED.
 #
-# scripts/test/mutants/*.mutants have them:
+# The mutants are in scripts/test/mutants/*.mutants, in this form:
 #
 #	mutant NAME
 #	law WHAT IT BREAKS
 #	test KIND ARGUMENT...
 #	file PATH
-#	-line that is there once, with its neighbours
-#	+what it becomes
+#	-line that is replaced
+#	+line that it is replaced by
 #	 line that stays
 #
-# All happens in a copy of this repository, build/mutants, with a build directory of its own.
-# KIND is a function test_KIND() below.
+# The lines with "-" and " " together must be in the file exactly once.  KIND is that of a function
+# test_KIND() below.  All happens in a copy of this repository, build/mutants, with a build
+# directory of its own.
 . "$(dirname "$0")/lib.sh"
 
 sample=${SAMPLE-}
@@ -30,23 +31,24 @@ out=$copy/build
 log=$logs/mutants
 mkdir -p "$log"
 
-# The copy: files that are tracked, as they are here
+# Copy all tracked files, with changes that are not committed.
 copy_repository()
 {
 	mkdir -p "$copy"
 	find "$copy" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 	(cd "$top" && git ls-files -z | tar -cf - --null -T -) | tar -xf - -C "$copy"
-	# No mutant is in the selftests: they are built once, by the first test that takes them.
+	# No mutant changes the selftests, so they are built only once, by the first test that needs
+	# them.
 	rm -rf "$out/tests"
 
-	# Whatever a run that was interrupted has left there is of a mutant.
+	# Discard changes there, which a mutant of an interrupted run has left.
 	[ ! -d "$out/linux/.git" ] || {
 		rm -f "$out/linux/.git/index.lock"
 		git -C "$out/linux" checkout -q -f work
 	}
 }
 
-# Of each mutant a directory in build/mutants.list, with a file for each part of it
+# Make a directory for each mutant in build/mutants.list, with a file for each part of the mutant.
 read_list()
 {
 	rm -rf "$list"
@@ -95,7 +97,7 @@ read_list()
 	done
 }
 
-# The names that were asked for; SEED shuffles them
+# Print the names that ONLY matches, or SAMPLE of these, shuffled by SEED.
 names()
 {
 	local dir name
@@ -110,7 +112,7 @@ names()
 	fi
 }
 
-# mutate NAME: write what its file becomes
+# mutate NAME: write the mutated file, to be copied over the original
 mutate()
 {
 	local dir=$list/$1 file
@@ -141,7 +143,7 @@ mutate()
 		die "mutant $1 is stale: its lines are not in $file once"
 }
 
-# ---- kinds of tests: each builds what it takes, and runs
+# ---- kinds of tests: build_KIND() builds what test_KIND() needs
 
 build_kunit()
 {
@@ -182,7 +184,7 @@ test_scenario()
 	return "$rc"
 }
 
-# bats FILE: of the tool's tests, up to the first that fails
+# bats FILE: run a file of the tool's tests, up to the first test that fails
 test_bats()
 {
 	KVM_EXIT_STAT=$out/tools/kvm/kvm_exit_stat/kvm_exit_stat \
@@ -193,14 +195,14 @@ test_bats()
 		awk '{ print } /^not ok/ { exit 1 }'
 }
 
-# promtool: what rules_test.yml says of the rules
+# promtool: run the tests of the Prometheus rules in rules_test.yml
 test_promtool()
 {
 	timeout -k 5 "$LIMIT" "$out/prometheus/usr/bin/promtool" test rules \
 		"$copy/tools/kvm/kvm_exit_stat/prometheus/rules_test.yml"
 }
 
-# passes LOG KIND ARGUMENT...: whether a test has come to its end, and no line of it is bad
+# passes LOG KIND ARGUMENT...: whether a test succeeds without a line "not ok"
 passes()
 {
 	local log=$1
@@ -209,19 +211,19 @@ passes()
 	"test_$1" "${@:2}" >"$log" 2>&1 </dev/null && ! grep -qE '^ *not ok' "$log"
 }
 
-# The first line that says why
+# first_failure LOG: print the first line that says why a test failed
 first_failure()
 {
 	{ grep -m 1 -E '^ *not ok|^ *(alertname|expr): ' "$1" || tail -n 1 "$1"; } |
 		sed -E 's/^ +//' | cut -c 1-100
 }
 
-# ---- all of it
+# ---- running the tests and the mutants
 
 declare -A seconds_of
 
-# What is needed passes on the code as it is, and takes so long: a mutant that takes four
-# times as long, and a minute, hangs.
+# test_unmutated TEST: a test must pass on the code as it is.  Note how long that takes: with a
+# mutant, the test may take four times as long and a minute more before it counts as hanging.
 test_unmutated()
 {
 	local text=$1 start words log=$log/unmutated-${1//[^a-z0-9]/-}

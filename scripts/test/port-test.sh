@@ -1,28 +1,28 @@
 #!/bin/bash
-# What port.sh says of kernel sources that were changed on purpose.  Needs build/linux.
+# Test what port.sh prints for kernel sources that were changed on purpose.  Needs build/linux.
 . "$(dirname "$0")/lib.sh"
 
 work=$build/port-test
 x86=arch/x86/kvm/x86.c
 
-# base_files [PATH...]: from Debian's source
+# base_files [PATH...]: copy files, or all, of Debian's source to the tree
 base_files()
 {
 	git -C "$tree" archive base "$@" | tar -x -C "$work/tree"
 }
 
-# What port.sh looks at
+# Make a tree with the files that port.sh reads.
 make_tree()
 {
 	rm -rf "$work"
 	mkdir -p "$work/tree/arch/x86"
 	base_files
-	# What no patch touches, hence nobody here writes to
+	# Hard links are enough for the rest, which no patch changes and nothing here writes to.
 	cp -aln "$tree"/{Makefile,include} "$work/tree/"
 	cp -aln "$tree/arch/x86/include" "$work/tree/arch/x86/"
 }
 
-# port DIRECTORY [BASE]: sets status, and last, the last line
+# port DIRECTORY [BASE]: run port.sh; sets "status", and "last", the last line of output
 port()
 {
 	status=0
@@ -31,7 +31,7 @@ port()
 	echo "TREE=$1 BASE=${2:-$base_version}: $last"
 }
 
-# of_port COMMAND...: a test of what port.sh said, which is shown if it fails
+# of_port COMMAND...: run a command that tests the output of port.sh, and show that if it fails
 of_port()
 {
 	"$@" || {
@@ -40,20 +40,20 @@ of_port()
 	}
 }
 
-# says HOW-OFTEN REGEX
+# says NUMBER REGEX: whether so many lines of output match
 says()
 {
 	[ "$(grep -cE "$2" "$work/said" || true)" = "$1" ]
 }
 
-# moved PATH: whether it is another file than the patches were made of, i.e. of another release
-# of Debian, where lines are elsewhere
+# moved PATH: whether this file of the base is not the one that the patches were made for, but that
+# of another release of Debian, where lines may be at other places
 moved()
 {
 	! grep -q "^index $(git -C "$tree" rev-parse "base:$1")\\.\\." "$patches"/*.patch
 }
 
-# Whether there are offsets in files that moved, and in no other
+# Whether port.sh reports offsets only in files that have moved
 only_moved_has_offset()
 {
 	local path
@@ -68,7 +68,7 @@ fits()
 		[ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ] && [ "${BASH_REMATCH[2]}" -gt 30 ]
 }
 
-# lacks HUNKS: so many do not fit
+# lacks HUNKS: whether so many hunks do not fit
 lacks()
 {
 	[ "$status" = 1 ] && [[ $last =~ ^([0-9]+)" of "([0-9]+)" hunks fit"$ ]] &&
@@ -80,7 +80,7 @@ none_fits()
 	[ "$status" = 1 ] && [[ $last == "0 of "* ]]
 }
 
-# refused WORDS: as they are in the one line that is said
+# refused WORDS: whether port.sh failed with one line, which has these words
 refused()
 {
 	[ "$status" = 1 ] && [ "$(wc -l <"$work/said")" = 1 ] && grep -qF "$1" "$work/said"
@@ -101,7 +101,7 @@ check "nothing is missing" of_port says 3 '^    none$'
 state >"$work/after"
 check "nothing was written to the tree" of_port cmp "$work/before" "$work/after"
 
-# A line that the patch changes
+# Change a line that a patch changes, too.
 sed -i 's/^\t\tif (unlikely(kvm_vcpu_exit_request(vcpu))) {/\t\tif (kvm_vcpu_exit_request(vcpu)) {/' \
 	"$work/tree/$x86"
 port "$work/tree"
@@ -111,7 +111,7 @@ check "it is told of its file" of_port says 1 "^    $x86: hunk [0-9]+ of [0-9]+ 
 check "it is shown" of_port says 1 '^        \+.*!kvm_exit_stats_record\(vcpu\).*$'
 
 base_files "$x86"
-# The first line of a hunk
+# Change a line of context, the first one of a hunk.
 sed -i 's/^\t\tif (kvm_lapic_enabled(vcpu))$/\t\tif (lapic_enabled(vcpu))/' "$work/tree/$x86"
 sed -i '1i /* One line more */' "$work/tree/arch/x86/kvm/svm/svm.c"
 svm_hunks=$(sed -n '/^diff --git /,$p' "$patches"/*-KVM-SVM-*.patch | grep -c '^@@ ')
@@ -123,7 +123,7 @@ check "fuzz is told" of_port says 1 "^    $x86: hunk .* fits at line [0-9]+ with
 check "an offset is told, of each hunk" of_port says "$svm_hunks" '/svm[.]c: .* fits at line .* [(]offset 1 line[)]$'
 
 base_files "$x86" arch/x86/kvm/svm/svm.c
-# What is added to one function must not end in another one.
+# Rename a function: what a hunk adds to one function must not end up in another one.
 sed -i 's/^static int __init svm_init(void)/static int __init svm_setup(void)/' \
 	"$work/tree/arch/x86/kvm/svm/svm.c"
 port "$work/tree"

@@ -1,11 +1,12 @@
 #!/bin/bash
-# prometheus.sh BINDIR METRICS1 METRICS2: test what kvm_exit_stat has for Prometheus,
-# from end to end.  BINDIR is where fetch.sh unpacked them, METRICS1 and METRICS2 are
-# what --openmetrics printed before and after a guest worked.  Two other hosts, with TSCs
-# of other frequencies and three VMs, are made up, for which kvm_exit_stat must be built.
+# prometheus.sh BINDIR METRICS1 METRICS2: test all that kvm_exit_stat has for Prometheus,
+# from end to end.  BINDIR is where fetch.sh has unpacked Prometheus and its tools, METRICS1
+# and METRICS2 are what --openmetrics printed before and after a guest worked.  Two more hosts,
+# with TSCs of other frequencies and with three VMs, are made up; kvm_exit_stat, which must be
+# built, makes their metrics.
 #
-# Every test is a line "ok NAME" or "not ok NAME"; what was wanted, and what came, is
-# below the latter.  The status is 0 if the script came to its end.
+# Every test prints a line "ok NAME" or "not ok NAME"; below the latter are the expected and
+# the actual result.  The status is 0 if all tests were run, whether they passed or not.
 . "$(dirname "$0")/lib.sh"
 
 [ $# = 3 ] || die "usage: prometheus.sh BINDIR METRICS1 METRICS2"
@@ -16,7 +17,7 @@ metrics2=$3
 program=${KVM_EXIT_STAT:-$tool}
 tool=$top/tools/kvm/kvm_exit_stat
 dashboard=$tool/prometheus/dashboard.json
-# Seconds that all waits may take together, and each may in any case
+# Until how many seconds after the start tests may wait, and how many each may wait in any case
 patience=60
 least=5
 
@@ -35,7 +36,7 @@ cleanup()
 {
 	local pid
 
-	# Bash has a word on each that is killed
+	# Bash prints a message for each job that is killed: discard these.
 	exec 2>/dev/null
 	for pid in $(jobs -p); do
 		kill -KILL "$pid" || true
@@ -50,7 +51,8 @@ trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# comes_about COMMAND...: COMMAND succeeds, soon; prints what it printed last
+# comes_about COMMAND...: repeat COMMAND until it succeeds, or the time is over; then print its
+# last output
 comes_about()
 {
 	local start=$SECONDS end=$((SECONDS + least)) said
@@ -75,8 +77,8 @@ prints_nothing()
 
 # ---- the hosts that are made up
 
-# canned HOST TSC_KHZ NAME...: metrics of a host with VMs of these names, before and after
-# they worked
+# canned HOST TSC_KHZ NAME...: make metrics of a host with VMs of these names, before and after
+# these worked
 # shellcheck disable=SC1091,SC2034,SC2317  # what is sourced is there, uses and calls these
 canned()
 (
@@ -113,7 +115,8 @@ lint_is_clean()
 	prints_nothing "$bin/promtool" check metrics <"$1"
 }
 
-# The only way to that parser without a server wants a time in every line.
+# Without a server, only "tsdb create-blocks-from" uses this parser, and it needs a time in each
+# line.
 openmetrics_is_parsed()
 {
 	local out
@@ -123,7 +126,7 @@ openmetrics_is_parsed()
 		"$bin/promtool" tsdb create-blocks-from openmetrics "$out/text" "$out/blocks"
 }
 
-# In a root of their own, since the tool need not be installed here
+# Verify the units in a root directory of their own, as the tool need not be installed here.
 units_are_clean()
 {
 	local root=$tmp/root
@@ -159,8 +162,8 @@ fi
 
 # ---- the servers
 
-# serve NAME PATH COMMAND...: start a server that chooses its port itself, find its
-# address, wait until it has PATH
+# serve NAME PATH COMMAND...: start a server that chooses its port itself, set "address" to
+# where it listens, and wait until it serves PATH
 serve()
 {
 	local name=$1 path=$2 pid
@@ -179,13 +182,13 @@ serve()
 	die "$name does not serve"
 }
 
-# http CURL-ARGUMENTS...: of no proxy, not for long
+# http CURL-ARGUMENTS...: run curl without a proxy, and with a short timeout
 http()
 {
 	curl -sS --fail-with-body --noproxy '*' --max-time 10 "$@"
 }
 
-# put METRICS HOST: as kvm_exit_stat does, never half of it
+# put METRICS HOST: replace the file of metrics as a whole, as kvm_exit_stat does
 put()
 {
 	cp "$1" "$tmp/textfile.$2/.new" &&
@@ -223,7 +226,7 @@ serve prometheus -/ready "$bin/prometheus" --config.file="$tmp/prometheus.yml" \
 	--storage.tsdb.path="$tmp/data"
 api=http://$address/api/v1
 
-# get PATH FILTER [ARGUMENT-OF-CURL...]: of the answer to a request
+# get PATH FILTER [ARGUMENT-OF-CURL...]: request PATH, and apply the jq filter to the answer
 get()
 {
 	local path=$1 filter=$2
@@ -233,14 +236,16 @@ get()
 		jq -r "if .status == \"success\" then .data else error(.error) end | $filter"
 }
 
-# query EXPRESSION FILTER [TIME]: of the result, now if there is no TIME
+# query EXPRESSION FILTER [TIME]: evaluate EXPRESSION at TIME, by default now, and apply the jq
+# filter to the result
 query()
 {
 	get query ".result | $2" --data-urlencode "query=$1" ${3:+--data-urlencode "time=$3"}
 }
 
-# One line for each series, the same of a text and of the server: labels in one
-# order, numbers in one notation: jq 1.7 has the digits of a text until it calculates.
+# Functions of jq that print a series in the same way whether it is from a text or from the
+# server: with sorted labels, and with numbers in one notation.  The multiplication by 1 is for jq
+# 1.7, which prints a number as it was written unless it calculates.
 # shellcheck disable=SC2016  # variables of jq
 lines='def number: tonumber * 1;
 	def line($name; $labels; $value):
@@ -265,7 +270,7 @@ series_of_server()
 			.value[1])' | sort
 }
 
-# Nothing missing, nothing more, and the values are equal
+# server_has METRICS HOST: whether the server has exactly the series and values of a text
 server_has()
 {
 	series_of_text "$1" >"$tmp/wanted" && series_of_server "$2" >"$tmp/came" || return 1
@@ -294,7 +299,9 @@ check "Prometheus has all metrics of after, host a" comes_about server_has "$tmp
 check "Prometheus has all metrics of after, host b" comes_about server_has "$tmp/b.2" b
 check "the exporter has no error" exporter_has_no_error
 
-# Of a and b, three VMs with 300 exits each, of 1000 cycles: 1 us, and 385 ns
+# buckets_add_up NUMBER: test the buckets of the hosts a and b together, which have three VMs with
+# 300 exits each of 1000 cycles, i.e. 1 us on a, and 385 ns on b.  NUMBER is for the bucket up to
+# 1 us.
 buckets_add_up()
 {
 	local said
@@ -307,7 +314,8 @@ buckets_add_up()
 		return 1
 	}
 }
-# A bucket of the kernel with 1000 cycles ends at 1023: that is more than 1 us at 1 GHz.
+# Only the 300 exits of b are known to be below 1 us: the kernel's bucket with 1000 cycles ends at
+# 1023 cycles, which is more than 1 us on a, at 1 GHz.
 check "buckets of hosts with other TSCs add up" buckets_add_up 300
 
 # ---- rules
@@ -332,8 +340,9 @@ recordings_have_results()
 	done
 }
 
-# They do not if there are more parts than time away, or if one is missing.  At the
-# time of the rules: rates of a few seconds change with each scrape.
+# Exit taxes and the time in the guest must add up to 1, which they do not if a part is missing or
+# counts twice.  Evaluate all at the time at which the rules were evaluated, as rates over a few
+# seconds change with each scrape.
 taxes_add_up()
 {
 	local life=instance_isa:kvm_vcpu_seconds:rate5m time said
@@ -351,13 +360,14 @@ check "exit taxes and the time in the guest add up" comes_about taxes_add_up
 
 # ---- the dashboard
 
-# Of one host, unless the title says otherwise
+# expression_has_results EXPRESSION TITLE: test an expression for each host, and that its results
+# are of that host only, or of no single host if TITLE begins with "All hosts: "
 expression_has_results()
 {
 	local expression=$1 title=${2-} instance all=false
 
 	[[ $title != "All hosts: "* ]] || all=true
-	# The metrics of L1 have no VMs.
+	# Leave out L1 for VMs, as its metrics have none.
 	for instance in l1 a b; do
 		[[ $title != "VMs: "* && $title != vm || $instance != l1 ]] || continue
 		expression_of_host_has_results "$expression" $instance $all || return 1
@@ -368,7 +378,7 @@ expression_of_host_has_results()
 {
 	local expression=$1 instance=$2 all=$3 quantifier=all said
 
-	# The picker of hosts has all of them.
+	# Without $instance, e.g. for the variable that lists the hosts, results are of all hosts.
 	[[ $expression = *\$instance* ]] || quantifier=any
 
 	expression=${expression//\$__rate_interval/1m}
@@ -384,7 +394,7 @@ expression_of_host_has_results()
 	[ "$said" = results ] || { printf '%s:\n%s\n' "$said" "$expression"; return 1; }
 }
 
-# label_values() is Grafana's own.
+# Test a variable of the dashboard.  label_values() is Grafana's own, so replace it by a query.
 variable_has_values()
 {
 	if [[ $1 =~ ^label_values\((.*),\ (.*)\)$ ]]; then
@@ -407,7 +417,8 @@ while IFS=$'\t' read -r name expression; do
 done < <(jq -r '.templating.list[] | select(.type == "query") |
 	[.name, .query.query] | join("\t")' "$dashboard")
 
-# Of all that is named so, wherever it is
+# Whether no query was missed: count all strings called "expr" or "query", wherever they are in the
+# dashboard.
 all_were_tried()
 {
 	local all
@@ -427,7 +438,7 @@ alerts()
 	get alerts '.alerts[].labels.alertname'
 }
 
-# The metrics are new, and L1 has everything switched on.
+# None of these alerts may be on, as the metrics are fresh and L1 has everything switched on.
 no_false_alert()
 {
 	local said
@@ -436,7 +447,8 @@ no_false_alert()
 	! grep -E '^KvmExitStat(Stale|Missing|sOff)$' <<<"$said"
 }
 
-# Pending: none has time to fire here, see rules_test.yml for that
+# Whether an alert is on, which may be "pending": firing takes too long here, and is tested by
+# rules_test.yml.
 alert_is_on()
 {
 	local said

@@ -1,12 +1,12 @@
 #!/bin/bash
-# make sanitize: all that runs in L1 once more, on kernels that look for what is wrong
-# with memory, locks and objects (KASAN, UBSAN, lockdep and others), and for data races
-# (KCSAN).  A report of these is a bad line on the console.
+# make sanitize: run many of the scenarios of L1 on a kernel that checks the use of memory, locks
+# and objects (KASAN, UBSAN, lockdep and others), and on one that looks for data races (KCSAN).  A
+# report of these is a bad line on the console, i.e. fails the scenario.
 . "$(dirname "$0")/lib.sh"
 
-# The rest of the kernel has races of its own: watch these, and nothing else.  But what a
-# mutex orders is told by barriers in its own code: without these, KCSAN takes a write under
-# it for one that can be seen after it is unlocked.
+# Have KCSAN watch only these files, as the rest of the kernel has data races of its own.  Also
+# instrument the barriers in mutex.c: without these, KCSAN does not know that a mutex orders
+# accesses, and takes a write under a mutex for one that may become visible after the unlock.
 watched=(KCSAN_SANITIZE=n KCSAN_SANITIZE_exit_stats{,_top,_vm,_worst,_sysfs,_debugfs}.o=y
 	KCSAN_INSTRUMENT_BARRIERS_mutex.o=y)
 
@@ -16,7 +16,7 @@ step sanitize "$top/scripts/lab/kernel.sh" sanitize base,kvm,exit_stats,sanitize
 step kcsan "$top/scripts/lab/kernel.sh" kcsan base,kvm,exit_stats,kcsan "${watched[@]}" \
 	bzImage modules
 for kernel in sanitize kcsan; do
-	# Checkers in L2 would check nothing of KVM.
+	# The normal kernel for L2, as checkers there would check nothing of KVM.
 	GUEST=kernel step "initramfs-$kernel" "$top/scripts/lab/initramfs.sh" "$kernel" "$kernel"
 done
 
@@ -27,7 +27,7 @@ on_amd()
 		for name in run exact kunit selftest modules tool vms; do
 			L1=$kernel scenario amd "$name"
 		done
-		# KCSAN sees most where CPUs are two.
+		# These scenarios have two CPUs, with which KCSAN finds most.
 		PARAMETERS="seconds=60 seed=1" L1=$kernel scenario amd torture
 		PARAMETERS="seconds=60 seed=1" L1=$kernel scenario amd enemy
 	done

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Where the kernel source and the packages come from, on other distributions, too.  Needs
+# Test where the kernel source and the packages come from, also on other distributions.  Needs
 # build/linux, and root.
 . "$(dirname "$0")/lib.sh"
 
@@ -7,7 +7,7 @@ work=$build/source-test
 rm -rf "$work"
 mkdir -p "$work/other/arch/x86/kvm"
 
-# refuses WORDS COMMAND...: with the one line that has them, and with status 1
+# refuses WORDS COMMAND...: whether COMMAND fails with status 1, and its last line has these words
 refuses()
 {
 	local rc=0
@@ -16,7 +16,8 @@ refuses()
 	[ "$rc" = 1 ] && grep -qF "$1" <(tail -n 1 "$work/said")
 }
 
-# on ID VERSION_ID MACHINE COMMAND...: on that distribution, where no package is installed
+# on ID VERSION_ID MACHINE COMMAND...: run COMMAND as if on that distribution and machine, with no
+# package installed
 on()
 {
 	printf 'ID=%s\nVERSION_ID="%s"\n' "$1" "$2" >"$work/os-release"
@@ -29,7 +30,7 @@ on()
 		exec "$@"' bash "$work" setarch "$3" "${@:4}"
 }
 
-# tree_of KERNEL: what the patched source is then, in a clone of its own
+# tree_of KERNEL: patch that source in a new clone of this repository, and print the tree object
 tree_of()
 {
 	rm -rf "$work/clone"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# submission-test.sh: what submission.sh makes is what the assignment asks for, and what it
-# refuses leaves nothing.  The grader, scripts/course/submission/grade.py, is tested as well, by
-# mails that are spoiled in one way each.
+# submission-test.sh: test that submission.sh makes what the assignment asks for, and writes
+# nothing if it refuses its arguments.  Also test scripts/course/submission/grade.py, which grades
+# a mail, by mails of which each is spoiled in one way.
 . "$(dirname "$0")/lib.sh"
 
 parts=$top/scripts/course/submission
@@ -11,7 +11,7 @@ made=$scratch/made
 sha=0123456789abcdef0123456789abcdef01234567
 ids='ID 0123456789 Last, First; ID 0123456790 Müller-Ó Briain, Zoë'
 
-# What it makes of Linux, i.e. of those directories of it that are tracked in build/linux
+# Clones for LINUX=, of a repository with those directories of Linux that are tracked in build/linux
 
 commit_to_upstream()
 {
@@ -31,7 +31,7 @@ make_clones()
 	git -C "$scratch/upstream" add .gitattributes
 	commit_to_upstream base >/dev/null
 
-	# Context of a hunk is another, and all is at other lines.
+	# A commit in which all lines are moved, and the context of one hunk differs
 	git -C "$scratch/upstream" checkout -q -b nearby
 	sed -i -e '1i /* One more line */' -e 's/Exit to user space when bus lock/Exit to userspace if bus lock/' "$vmx"
 	nearby=$(commit_to_upstream nearby)
@@ -39,7 +39,7 @@ make_clones()
 	sed -i 's/vmx->fail = __vmx_vcpu_run(vmx, (/vmx->fail = !!__vmx_vcpu_run(vmx, (/' "$vmx"
 	conflict=$(commit_to_upstream conflict)
 
-	# With the diff in it
+	# A commit that has the diff already
 	git -C "$scratch/upstream" checkout -q -b merged base
 	git -C "$scratch/upstream" apply --index --whitespace=nowarn "$top/cmpe283-3.diff"
 	merged=$(commit_to_upstream merged)
@@ -56,13 +56,13 @@ make_clones()
 	git -C "$scratch/private.git" remote remove origin
 }
 
-# submission VARIABLE=...
+# submission VARIABLE=...: run submission.sh with these variables
 submission()
 {
 	env -u INTERVAL -u LINUX COMMIT="$sha" IDS="$ids" "$@" "$top/scripts/course/submission.sh" "$out"
 }
 
-# makes DIRECTORY VARIABLE=...
+# makes DIRECTORY VARIABLE=...: whether a submission is made and complete; keep it in DIRECTORY
 makes()
 {
 	rm -rf "$out"
@@ -72,7 +72,8 @@ makes()
 	[ "$(cd "$made/$1" && echo *)" = "cmpe283-3.diff cmpe283-3.pdf submission.eml" ]
 }
 
-# refuses STATUS PATTERN VARIABLE=...: says so in a line with PATTERN, and leaves what was there
+# refuses STATUS PATTERN VARIABLE=...: whether submission.sh ends with that status and a line with
+# PATTERN, and leaves its output directory as it was
 refuses()
 {
 	local rc=0
@@ -86,13 +87,13 @@ refuses()
 		[ "$(echo "$out"*/*)" = "$out/before" ]
 }
 
-# bad_usage NAME PATTERN VARIABLE=...
+# bad_usage NAME PATTERN VARIABLE=...: test that bad arguments are refused
 bad_usage()
 {
 	check "$1 is refused" refuses 2 "$2" "${@:3}"
 }
 
-# graded DIRECTORY: the mail is right, and what is attached is what lies beside it
+# graded DIRECTORY: whether the grader accepts the mail, and its attachments are the files there
 graded()
 {
 	rm -rf "$scratch/graded"
@@ -101,7 +102,7 @@ graded()
 		cmp "$scratch/graded/pdf" "$made/$1/cmpe283-3.pdf"
 }
 
-# says DIRECTORY LINE: the PDF there has this line
+# says DIRECTORY LINE: whether the PDF there has this line
 says()
 {
 	pdftotext -layout "$made/$1/cmpe283-3.pdf" "$scratch/text" &&
@@ -121,7 +122,7 @@ differs_by_interval()
 	[ "$lines" = "$(printf '< +\tdefault 500\n> +\tdefault 42')" ]
 }
 
-# is_diff_of COMMIT DIFF: git apply makes of COMMIT what git diff shows as DIFF
+# is_diff_of COMMIT DIFF: whether DIFF applies to COMMIT, and git diff then prints DIFF again
 is_diff_of()
 {
 	(
@@ -140,8 +141,8 @@ nothing_written()
 	[ -z "$files" ]
 }
 
-# Debian's source, whole, with the diff that came by mail, and KVM of it.  git takes files
-# away before it writes them, i.e. leaves those alone that are shared.
+# compiles DIFF: apply the diff of the mail to Debian's whole source, and compile KVM.  The copy of
+# the source has hard links, which is safe, as git removes a file before it writes a new one.
 compiles()
 {
 	rm -rf "$scratch/linux" && "$top/scripts/base/tree.sh" stock &&
@@ -152,8 +153,8 @@ compiles()
 		[ -s "$scratch/kernel/arch/x86/kvm/exit_stats.o" ]
 }
 
-# distro_config SYMBOL: Debian's configuration with the keys that Ubuntu's has, and debug info
-# by that symbol, DWARF_TOOLCHAIN_DEFAULT in Debian, DWARF5 in Ubuntu
+# distro_config SYMBOL: print Debian's configuration, but with the keys of Ubuntu's, and with debug
+# info by that symbol: DWARF_TOOLCHAIN_DEFAULT as in Debian, or DWARF5 as in Ubuntu
 distro_config()
 {
 	env -u KERNEL "$top/scripts/base/debian.sh" >&2 &&
@@ -166,7 +167,8 @@ distro_config()
 	END
 }
 
-# The commands of a recipe that configure the kernel, but for where that is
+# configure_by_mail DIRECTORY CONFIG: print the recipe's commands that configure the kernel, with
+# these paths.  configure_by_readme: the same from the README, which configures in the source.
 configure_by_mail()
 {
 	sed -n '/^# The configuration/,/^$/p' "$parts/recipe.sh" |
@@ -179,9 +181,9 @@ configure_by_readme()
 		sed "s|/boot/config-[^)]*)|'$2'|"
 }
 
-# configures HOW SYMBOL: of the configuration with debug info by SYMBOL, the commands that HOW
-# prints make one that builds without files of a distribution, without debug info, and with
-# the feature
+# configures HOW SYMBOL: whether the commands that HOW prints turn the configuration with debug info
+# by SYMBOL into one that builds without files of a distribution, has no debug info, and has the
+# feature
 configures()
 {
 	local out=$scratch/linux
@@ -197,7 +199,7 @@ configures()
 		[ "$(grep -cE '_KEYS=""$|^CONFIG_KVM_EXIT_STATS=y|^CONFIG_KVM_INTEL=m|DEBUG_INFO_NONE=y' "$scratch/has")" = 5 ]
 }
 
-# A PDF with the lines of standard input
+# Make a PDF with the lines of standard input.
 pdf_of_text()
 {
 	{
@@ -207,7 +209,8 @@ pdf_of_text()
 	} | groff -K utf-8 -Tpdf -P-pletter
 }
 
-# grader_refuses PATTERN COMMAND...: what COMMAND makes of the good mail, for one reason
+# grader_refuses PATTERN COMMAND...: whether the grader refuses the mail that COMMAND prints, with
+# one line, which matches PATTERN
 grader_refuses()
 {
 	local rc=0
@@ -219,13 +222,13 @@ grader_refuses()
 	[ "$rc" = 1 ] && [ "$(wc -l <<<"$said")" = 1 ] && grep -qE -- "$1" <<<"$said"
 }
 
-# spoiled NAME PATTERN COMMAND...
+# spoiled NAME PATTERN COMMAND...: test that the grader refuses what COMMAND makes of the good mail
 spoiled()
 {
 	check "the grader refuses $1" grader_refuses "${@:2}"
 }
 
-# text_of_mail SED-SCRIPT: the mail with a text that was edited
+# text_of_mail SED-SCRIPT: print the mail with its text edited
 text_of_mail()
 {
 	sed -n '/^Content-Type: text\/plain/,/^--=/p' "$mail" | sed '1,/^$/d;/^--=/d' |
@@ -234,7 +237,7 @@ text_of_mail()
 	"$parts/spoil.py" body "$mail" "$scratch/body"
 }
 
-# pdf_of_mail SED-SCRIPT: the mail with a PDF whose text was edited
+# pdf_of_mail SED-SCRIPT: print the mail with the text of its PDF edited
 pdf_of_mail()
 {
 	pdftotext -layout "$made/own/cmpe283-3.pdf" - | tr -d '\f' | sed -E "$1" |
@@ -255,7 +258,7 @@ accepted()
 }
 
 mkdir -p "$scratch"
-# What was compiled is kept.
+# Remove all but the objects that were compiled.
 find "$scratch" -mindepth 1 -maxdepth 1 ! -name kernel -exec rm -rf {} +
 mkdir "$made"
 base=$(git -C "$tree" rev-parse base)
@@ -310,7 +313,8 @@ check "the diff is that of the repository" same_lines "$top/cmpe283-3.diff" "$ma
 check "the PDF says that all took part" \
 	says own "• Müller-Ó Briain, Zoë (ID 0123456790): took part in everything"
 check "the diff of the mail compiles" compiles "$scratch/graded/diff"
-# That of the README leaves files in the source, where the other is refused then.
+# The README's comes last: it leaves files in the source, after which kbuild refuses the mail's,
+# which builds in a directory of its own.
 for how in configure_by_mail configure_by_readme; do
 	for symbol in DWARF_TOOLCHAIN_DEFAULT DWARF5; do
 		check "a configuration of a distribution with $symbol is made fit: $how" \

@@ -1,6 +1,6 @@
 #!/bin/bash
-# swap.sh: build the patched KVM as modules of Debian's kernel, and what boot.sh boots as
-# "swap": that kernel with its own KVM, and the patched one to take its place.
+# swap.sh: build the patched KVM as modules of Debian's kernel, and make what boot.sh boots as
+# "swap": that kernel with its own KVM, and the patched modules to take its place.
 . "$(dirname "$0")/lib.sh"
 
 "$top/scripts/base/debian.sh"
@@ -18,6 +18,7 @@ mv "$more/new/lib/modules/$release/updates/kvm"/* "$more/patched/"
 rm -r "$more/new"
 "$top/scripts/base/debian.sh" modules "$more" kvm-intel kvm-amd
 
-# xz for its library: since Debian 13, kmod loads that itself, if it is there.
+# Add xz only for liblzma: since Debian 13, kmod opens that library by dlopen(), if it is there, so
+# ldd does not list it.
 GUEST=kernel MORE=$more "$top/scripts/lab/initramfs.sh" swap debian-kernel none \
 	/bin/bash /usr/bin/xz /sbin/{modprobe,insmod,rmmod,modinfo,depmod}

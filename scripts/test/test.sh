@@ -1,12 +1,12 @@
 #!/bin/bash
-# make test [QUICK=1]: all tests: in L1, on both vendors, and those of the tool on this
-# machine.  QUICK=1 leaves out a kernel with KVM built in, and the selftests of Linux 7.3 on
-# Intel.
+# make test [QUICK=1]: run all tests: those in L1, on both vendors, and those of the tool on this
+# machine.  QUICK=1 leaves out the kernel with KVM built in, and runs the selftests of Linux 7.3
+# on AMD instead of Intel.
 . "$(dirname "$0")/lib.sh"
 check_quick
 . "$top/scripts/base/apt.sh"
 
-# The module for the kernel of L1, away from the source
+# Build the module printcount for the kernel of L1, outside of the source.
 printcount()
 {
 	rm -rf "$kernel-printcount"
@@ -14,7 +14,7 @@ printcount()
 	make -C "$kernel-printcount" KDIR="$kernel" CC="ccache gcc"
 }
 
-# Its modules in place of those of the kernel
+# Make the L1 "apicv", with the KVM of build/kernel-apicv in place of that of the kernel.
 apicv_initramfs()
 {
 	local more=$build/apicv
@@ -31,7 +31,7 @@ build_kernel
 step without kvm_only kernel-without base,kvm,without
 step fastpath kvm_with kernel-fastpath base,kvm,exit_stats \
 	sed -i -f "$top/scripts/lab/guest/fastpath.sed" arch/x86/kvm/{vmx/vmx,svm/svm}.c
-# Where the emulator is new enough
+# Only Bochs 3.0 emulates APICv.
 if [ "$(bochs_major)" -ge 3 ]; then
 	step apicv kvm_with kernel-apicv base,kvm,exit_stats \
 		sed -i -f "$top/scripts/lab/guest/pid.sed" arch/x86/kvm/vmx/{vmx,common}.h
@@ -44,13 +44,13 @@ step initramfs "$top/scripts/lab/initramfs.sh"
 [ "${QUICK-}" ] || step initramfs-builtin "$top/scripts/lab/initramfs.sh" builtin builtin
 [ "$(bochs_major)" -lt 3 ] || step initramfs-apicv apicv_initramfs
 step initramfs-kvm-stat "$top/scripts/test/kvm-stat.sh"
-# It takes Debian's own kernel, and the tools that this is built with.
+# The scenario swap needs Debian's own kernel, and the tools of the release that has this kernel.
 other_release=$(suite_of_base)
 swap=1
 [ -z "${KERNEL-}" ] && { [ -z "$other_release" ] || has_codename "$other_release"; } || swap=
 [ -z "$swap" ] || step swap "$top/scripts/test/swap.sh"
 
-# What L1's numbers are in Prometheus
+# prometheus MACHINE: test Prometheus with the metrics that the scenario "tool" has printed
 prometheus()
 {
 	local out=$build/run/$1/tool
@@ -60,7 +60,7 @@ prometheus()
 	"$top/scripts/test/prometheus.sh" "$build/prometheus" "$out"/metrics.{1,2}
 }
 
-# on_both MACHINE: what both vendors have
+# on_both MACHINE: run the tests that are for both vendors
 on_both()
 {
 	local machine=$1 name
@@ -69,7 +69,7 @@ on_both()
 		scenario "$machine" "$name"
 	done
 	suite "prometheus $machine" prometheus "$machine"
-	# A second of L1 takes several of Bochs.
+	# Keep these short: a second of L1 takes Bochs several seconds.
 	PARAMETERS="seconds=15 seed=1" scenario "$machine" torture
 	PARAMETERS="seconds=15 seed=1" scenario "$machine" enemy
 	if [ "${QUICK-}" ]; then
@@ -77,7 +77,7 @@ on_both()
 	else
 		L1=builtin scenario "$machine" builtin
 	fi
-	# Bochs' serial port is as slow as its line, and QEMU has more that happens at once.
+	# On both, as Bochs' serial port is as slow as a real one, and in QEMU more happens at once.
 	scenario "$machine" printk
 }
 
@@ -94,7 +94,7 @@ in_bochs()
 	else
 		report skip "amd-bochs run, amd-bochs exact, apicv: Bochs is older than 3.0"
 	fi
-	# CPUs with next RIP
+	# Not on amd, as SVM's fastpath needs next RIP, which QEMU lacks.
 	scenario intel fastpath-new
 	scenario amd-bochs fastpath-new
 }
@@ -104,10 +104,10 @@ in_qemu_and_here()
 	local tests=$top/tools/kvm/kvm_exit_stat/tests
 
 	on_both amd
-	# Bochs would take minutes for these.
+	# Only here, as Bochs would take minutes for these.
 	scenario amd scale
 	scenario amd churn
-	# Python takes minutes to start in Bochs, and it is the same debugfs.
+	# Only here, as Python takes minutes to start in Bochs, and debugfs is the same there.
 	L1=kvm-stat scenario amd kvm-stat
 	if [ -n "$swap" ]; then
 		L1=swap scenario amd swap
@@ -115,8 +115,8 @@ in_qemu_and_here()
 	else
 		report skip "swap, modules: this release of Debian has no Linux $base_version of its own"
 	fi
-	# With sanitizers: L1 had the tool without.  Some tests send SIGHUP, which nohup make test
-	# would have them ignore.
+	# Test the tool that is built with sanitizers, as L1 has the one without.  Some tests send
+	# SIGHUP, which "nohup make test" ignores: reset that to the default.
 	KVM_EXIT_STAT=$build/tools-sanitized/kvm_exit_stat suite tool \
 		env --default-signal=HUP bats --formatter tap "$tests"
 	suite fuzz "$top/scripts/test/fuzz.sh" 30
@@ -133,7 +133,7 @@ export PROMTOOL=$build/prometheus/usr/bin/promtool
 export KVM_HEADER=$tree/include/uapi/linux/kvm.h
 export MSR_HEADER=$tree/arch/x86/include/asm/msr-index.h
 lanes in_bochs in_qemu_and_here
-# Alone: it has times of this CPU.
+# Not beside other tests, as this measures times on this CPU.
 QUICK=1 suite bench "$top/scripts/bench/bench.sh"
 if [ "$base_version" != "$default_base" ] || [ -n "${KERNEL-}" ]; then
 	:

@@ -1,8 +1,8 @@
 #!/bin/bash
-# make torture [MINUTES=5] [SEED=1]: VMs, readers, writers, CPUs that come and go, and the
-# vendor module, all at once, for that many minutes on each vendor; then guests and VMMs that
-# are enemies, for as long; and whether the numbers are still right.  See torture.c and
-# enemy.c in scripts/lab/guest.
+# make torture [MINUTES=5] [SEED=1]: for that many minutes on each vendor, run VMs, readers and
+# writers at once, take CPUs offline, and reload the vendor module; then, for as long, have guests
+# and VMMs attack the statistics.  Test that the numbers are still right.  See torture.c and enemy.c
+# in scripts/lab/guest.
 . "$(dirname "$0")/lib.sh"
 
 minutes=${MINUTES:-5}
@@ -12,7 +12,7 @@ seed=${SEED:-1}
 seconds=$((60 * minutes))
 
 export PARAMETERS="seconds=$seconds seed=$seed"
-# A second of L1 takes several of Bochs, if this machine is busy.
+# If this machine is busy, a second of L1 takes Bochs several seconds.
 export LIMIT=$((6 * seconds + 600))
 
 build_kernel

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * enemy SECONDS SEED: for SECONDS, a guest and a VMM as enemies of KVM's exit statistics:
- * guests that make every exit that they can, with operands at their ends; vCPUs whose state
- * is a lie, and nested guests whose state is; keys that are made for the kernel to lose them;
- * exits that each ask for a summary; and a VMM without privileges that opens, reads and
- * closes as fast as it can.
+ * enemy SECONDS SEED: for SECONDS, attack KVM's exit statistics from guests and from a VMM:
+ * guests that make every exit that they can, with operands at the ends of their ranges; vCPUs
+ * and nested guests with a state that is a lie, i.e. invalid; keys that are chosen such that
+ * the kernel cannot keep them all; exits each of which makes a summary due; and a VMM without
+ * privileges that opens, reads and closes as fast as it can.
  *
- * These attacks come one after the other, over and over.  After each, KVM's own exits must be
- * ours, and after all of them what exit-stats.rst and the ABI say must hold.  All that is done
- * follows from SEED, but not how far a program gets, nor how often the last attack gets to it.
+ * These attacks run one after the other, again and again.  After each, the statistics must have
+ * KVM's own number of exits, and after all of them, what exit-stats.rst and the ABI say must hold.
+ * All input follows from SEED; how far a program gets, and how much the last attack does, do not.
  *
- * In Bochs, a guest that spins with interrupts off is never interrupted.  So no program has a
- * jump back but for loops that end, code is read-only, what of it can be run in another mode
- * than it is made for has no operand of the enemy's choice, and there is a watchdog.
+ * In Bochs, a guest that spins with interrupts off is never interrupted.  So programs jump back
+ * only in loops that end, code is read-only, code that may run in another mode than it is written
+ * for has no random operands, and there is a watchdog.
  *
- * One line for each kind of work that was done, with the number, then the exits of each attack
+ * Print a line for each kind of work, with how often it was done, then the exits of each attack
  * by reason, then the tests.
  */
 #define _GNU_SOURCE
@@ -68,25 +68,25 @@
 #define MSR_FEATURES	0x3a
 #define MSR_VMX_BASIC	0x480
 
-/* Returns to user space that a program has, and what the watchdog leaves it, in ms */
+/* How often a program may return to user space, and after how many ms the watchdog ends it */
 #define PATIENCE	150
 #define WATCHDOG	50
 
 static unsigned int seed;
 static bool is_vmx;
 
-/* All guests use the same memory, one after the other. */
+/* The memory that all guests use, one after the other */
 static uint8_t *code, *l2_code, *data;
 
 struct attack {
 	const char *name;
 	void (*attack)(struct prng *prng);
-	/* Exits of its vCPUs */
+	/* The sum of the tables of all vCPUs of this attack */
 	struct table exits;
 };
 
 static struct attack *attack;
-/* Before it, or since a reset; and KVM's own number of exits of it */
+/* total_exits before this attack, 0 after a reset; and KVM's own number of exits during it */
 static unsigned long exits_before, kvm_exits;
 
 /*
@@ -105,7 +105,7 @@ struct guest {
 
 static struct kvm_run *volatile current_run;
 
-/* KVM_RUN may be about to be called. */
+/* End the program.  The signal may come just before KVM_RUN, so have that return at once. */
 static void bark(int signal)
 {
 	(void)signal;
@@ -126,7 +126,7 @@ static void set_watchdog(struct kvm_run *run, unsigned int ms)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* What KVM_RUN returns with, and whether a program cannot go on after it */
+/* The reasons with which KVM_RUN returns, and whether they end a program */
 static const struct {
 	unsigned int reason;
 	enum work work;
@@ -164,7 +164,7 @@ static bool run_once(struct guest *guest)
 	return true;
 }
 
-/* Run up to the end of the program, or of patience. */
+/* Run up to the end of the program, or to the limit of returns or time. */
 static void run_program(struct guest *guest)
 {
 	unsigned int turns = 0;
@@ -181,7 +181,7 @@ static void put(uint32_t address, uint64_t value)
 	memcpy(data + (address - DATA), &value, sizeof(value));
 }
 
-/* Of a physical address: the same for all guests */
+/* How many bits a guest-physical address has, which is the same for all guests */
 static unsigned int physical_bits(struct guest *guest)
 {
 	static unsigned int bits;
@@ -201,7 +201,7 @@ static unsigned int physical_bits(struct guest *guest)
 	return bits;
 }
 
-/* Memory as it is at the beginning: identical addresses up to 4 GiB, then PHYSICAL_END */
+/* Initialize memory.  Page tables map addresses up to 4 GiB to themselves, then PHYSICAL_END. */
 static void set_up_memory(struct guest *guest)
 {
 	static const uint64_t gdt[] = {
@@ -255,12 +255,12 @@ static void set_sregs(struct guest *guest, bool nested, bool handles_exceptions)
 	sregs.cr4 = CR4 | (nested && is_vmx ? CR4_VMXE : 0);
 	sregs.efer = EFER | (nested && !is_vmx ? EFER_SVME : 0);
 	memset(sregs.interrupt_bitmap, 0, sizeof(sregs.interrupt_bitmap));
-	/* What a program has made of it may not be undone. */
+	/* KVM may refuse this, because of the state that the last program has left. */
 	if (ioctl(guest->vcpu.fd, KVM_SET_SREGS, &sregs) < 0)
 		did(LIES_REFUSED);
 }
 
-/* What user space was asked for is over, before it is none of the program that comes next. */
+/* Complete I/O of the last program, which KVM would otherwise complete in the next program. */
 static void finish_io(struct guest *guest)
 {
 	guest->vcpu.run->immediate_exit = 1;
@@ -281,7 +281,7 @@ static void set_regs(struct guest *guest, uint64_t rbx, uint64_t rdi, uint64_t r
 	kvm_ioctl(guest->vcpu.fd, "KVM_SET_REGS", KVM_SET_REGS, &regs);
 }
 
-/* No event of the last program is left. */
+/* Remove pending events of the last program. */
 static void clear_events(struct guest *guest)
 {
 	struct kvm_vcpu_events events = { .flags = KVM_VCPUEVENT_VALID_SHADOW };
@@ -292,7 +292,10 @@ static void clear_events(struct guest *guest)
 		did(LIES_REFUSED);
 }
 
-/* Code that is that, and in all the rest of the page its end: out %al, $0xf4 */
+/*
+ * Load a program, or none.  The rest of the page ends a program, by out %al, $0xf4, but for the
+ * last slot, which is the handler.
+ */
 static void load(const struct program *program)
 {
 	unsigned int i;
@@ -316,7 +319,10 @@ static uint64_t get_msr(struct guest *guest, uint32_t index)
 	return msrs.entry.data;
 }
 
-/* A vCPU that may nest, and has had an exit: what it returns with counts from then on. */
+/*
+ * Create a VM with a vCPU that may nest, and run it up to its first exit: the statistics count
+ * returns of KVM_RUN only from then on.
+ */
 static void create_guest(struct guest *guest, bool irqchip)
 {
 	struct { struct kvm_msrs head; struct kvm_msr_entry entry; } msrs = {
@@ -344,7 +350,7 @@ static void create_guest(struct guest *guest, bool irqchip)
 	guest->returns = 1;
 }
 
-/* Exits with which the CPU says that it refused a VM-Entry */
+/* The number of exits by which the CPU has reported a VM-Entry that it refused */
 static unsigned long failed_entries(const struct table *table)
 {
 	const struct row *row = find_row(table, is_vmx ? "INVALID_STATE" : "invalid_guest_state");
@@ -365,7 +371,7 @@ static void close_guest(struct guest *guest, bool nested)
 	if (test_vcpu_table(&guest->vcpu, 0, &stat, &table)) {
 		for (i = 0; i < table.nr; i++)
 			returns += table.rows[i].numbers[USER_RETURNS];
-		/* The VM may have died before the KVM_RUN that said so. */
+		/* If the VM was dead before the last KVM_RUN, that did not count. */
 		test(RETURNS, returns == guest->returns ||
 		     (guest->is_dead && returns + 1 == guest->returns),
 		     "%s: %lu, and %lu are told", attack->name, guest->returns, returns);
@@ -460,7 +466,7 @@ static void flip(struct prng *prng, void *memory, size_t size)
 	((uint8_t *)memory)[below(prng, size)] ^= 1u << below(prng, 8);
 }
 
-/* From whatever byte on, and in any mode, its code does nothing but end. */
+/* Flip bits of the vCPU's state.  Its code only ends the program, in any mode, from any byte on. */
 static void tell_lies(struct prng *prng, struct guest *guest)
 {
 	static const uint64_t rips[] = {
@@ -477,7 +483,7 @@ static void tell_lies(struct prng *prng, struct guest *guest)
 	for (lies = below(prng, 3); lies; lies--) {
 		struct kvm_segment *segment = &sregs.cs + below(prng, 8);
 
-		/* One that is its bit 0: kvm_segment has bytes for bits. */
+		/* Flip bit 0 of a byte: kvm_segment has a byte for each attribute bit. */
 		if (chance(prng, 2))
 			(&segment->type)[below(prng, 9)] ^= 1;
 		else
@@ -537,7 +543,10 @@ static uint64_t lie(struct prng *prng, uint64_t value)
 	return chance(prng, 3) ? number(prng) : value ^ 1ull << below(prng, bits);
 }
 
-/* Into the words that the guest hypervisor writes: fields, then lies.  Returns how many. */
+/*
+ * Fill the list of fields that the guest hypervisor writes to its VMCS: a valid state, then lies.
+ * Returns the number of fields.
+ */
 static unsigned int write_vmcs(struct prng *prng, struct guest *guest)
 {
 	struct field fields[ARRAY_SIZE(vmcs) + ARRAY_SIZE(controls) + 8];
@@ -558,10 +567,10 @@ static unsigned int write_vmcs(struct prng *prng, struct guest *guest)
 
 		fields[nr++] = (struct field){ of->id, lie(prng, of->value) };
 	}
-	/* What KVM believes, and the CPU does not: a reserved bit */
+	/* A reserved bit, which KVM accepts and the CPU refuses */
 	if (chance(prng, 4))
 		fields[nr++] = (struct field){ VMCS_RFLAGS, RFLAGS | 1 << 15 };
-	/* One that need not be there */
+	/* Any field, which may not exist */
 	fields[nr++] = (struct field){ chance(prng, 2) ? number(prng) : below(prng, 0x7000),
 				       number(prng) };
 	for (i = 0; i < nr; i++) {
@@ -597,7 +606,7 @@ static void write_vmcbs(struct prng *prng)
 				put(at + i, number(prng));
 		}
 		put(at + VMCB_DR7, operand(prng, DR7));
-		/* What KVM believes, and the CPU does not: an exception that has the vector 31 */
+		/* An exception with vector 31, which KVM accepts and the CPU refuses */
 		if (chance(prng, 4))
 			put(at + VMCB_INJECTED, 0x8000031f);
 	}
@@ -642,7 +651,7 @@ static struct key_kind {
 	{ "VMCALL", "hypercall:%lu", &keys_vmcall_program },
 };
 
-/* The id-th key, the ends among them, and no number of a hypercall that there is */
+/* The value of the key @id: some are at the ends of their range, and none is a known hypercall. */
 static uint64_t key_of(const struct key_kind *kind, unsigned int id)
 {
 	static const uint64_t ends[] = {
@@ -655,7 +664,7 @@ static uint64_t key_of(const struct key_kind *kind, unsigned int id)
 	return id < ARRAY_SIZE(ends) ? id : (uint32_t)(id * 2654435761u);
 }
 
-/* Which key the n-th exit has */
+/* The ID of the key of exit @n of @nr */
 static unsigned int choose_key(struct prng *prng, unsigned int way, unsigned int n, unsigned int nr)
 {
 	switch (way) {
@@ -678,7 +687,7 @@ static unsigned int choose_key(struct prng *prng, unsigned int way, unsigned int
 
 #define KEY_WAYS	7
 
-/* Lines of keys in a text, which begin so, against how often each was there */
+/* Compare the lines in @text that begin with @prefix with how often each key occurred. */
 static void test_keys(const struct key_kind *kind, char *text, const char *prefix,
 		      const unsigned int *counts, unsigned long all)
 {
@@ -724,7 +733,7 @@ static void test_keys(const struct key_kind *kind, char *text, const char *prefi
 	test(KEY_BOUNDS, sum == all, "%s: keys add up to %lu, not %lu", kind->reason, sum, all);
 }
 
-/* As many exits as there are words, all but the first ones with keys */
+/* Make @nr exits of a kind.  The words in memory are their keys. */
 static void make_keys(struct guest *guest, const struct key_kind *kind, unsigned int nr)
 {
 	load(kind->program);
@@ -804,7 +813,7 @@ static void attack_log(struct prng *prng)
 	set("interval", "500");
 }
 
-/* So many summaries in 10 minutes, and chains of the last exits in one, of a few lines each */
+/* At most 100 summaries in 10 minutes, and 10 chains of last exits a minute, of a few lines each */
 static void test_log(double seconds, unsigned long dumps)
 {
 	unsigned long printed, folded, summaries, most_lines;
@@ -874,7 +883,7 @@ static void try_to_open(struct prng *prng)
 	did(NOBODYS_OPENS);
 }
 
-/* The vCPU may be closed, and all of its VM. */
+/* Read the statistics of a vCPU after it, and possibly its whole VM, was closed. */
 static void read_late(struct prng *prng, int fd, uint64_t exits)
 {
 	uint64_t now;
@@ -904,7 +913,7 @@ static void work_as_nobody(struct prng *prng)
 			create_vcpu(&vm, &vcpus[i], i);
 			did(VCPUS);
 			if (chance(prng, 2)) {
-				/* cpuid, keys and msr, none of which spins */
+				/* One of cpuid, keys and msr, which end without interrupts */
 				set_exits(&vcpus[i], &types[below(prng, 3)], 1 + below(prng, 50));
 				run_until_done(&vcpus[i]);
 			}
@@ -940,7 +949,7 @@ static void *start_nobody(void *arg)
 	return NULL;
 }
 
-/* What the process did and tested, for the one that it comes from to go on with */
+/* What the child process did and tested, which the parent takes over */
 struct outcome {
 	unsigned long exits;
 	typeof(works) works;
@@ -1002,7 +1011,7 @@ static void attack_as_nobody(struct prng *prng)
 }
 
 /*
- * All of it
+ * Running the attacks
  */
 
 static struct attack attacks[] = {
@@ -1034,15 +1043,15 @@ static void run_attack(unsigned int nr)
 }
 
 /*
- * What the kernel takes for itself is less: slabs fill up until a few thousand vCPUs have been
- * there, whatever is recorded of them.  A row that each of them leaves is more by then.  In a
- * short run, the cache of rows tells of it when KVM is unloaded.  Where kmemleak looks for what
- * is left, it takes memory itself, and so does what KASAN frees late.
+ * The limit for memory that vCPUs leave behind.  Slabs grow until a few thousand vCPUs were
+ * created, whatever is recorded, but by less than this; if each of these vCPUs leaks a row, that
+ * is more.  In a short run, the slab cache of rows reports a leak when KVM is unloaded.  With
+ * kmemleak, there is no limit, as kmemleak and what KASAN frees late take memory themselves.
  */
 #define MOST_MEMORY	(1 << 20)
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 
-/* What is freed later has been. */
+/* Wait before, as some memory is freed with a delay. */
 static unsigned long memory(void)
 {
 	usleep(500000);
@@ -1090,7 +1099,7 @@ int main(int argc, char *argv[])
 		key_kinds[1].program = &keys_vmmcall_program;
 	}
 
-	/* What the first round leaves, e.g. of VMs that are gone, later ones take the place of. */
+	/* Measure after the first round: later ones only replace what that leaves behind. */
 	while (now() < start + seconds || works[PHASES].times < 2) {
 		for (i = 0; i < ARRAY_SIZE(attacks); i++)
 			run_attack(i);
@@ -1108,7 +1117,7 @@ int main(int argc, char *argv[])
 	test(LEFTOVERS, more < MOST_MEMORY || !access(KMEMLEAK, F_OK),
 	     "%ld KiB more after %lu vCPUs", more / 1024, vcpus);
 
-	/* Those of nobody's vCPUs are not known. */
+	/* All but the last attack, the exits of whose vCPUs by reason are not known */
 	for (i = 0; i < ARRAY_SIZE(attacks) - 1; i++)
 		print_exits(&attacks[i]);
 	return !report(OTHER_RETURNS);

@@ -2,16 +2,16 @@
 /*
  * exit_loop TYPE EXITS RUNS: what one exit of that type costs, in TSC cycles.
  *
- * A guest makes EXITS exits, one in each turn of a loop, and then twice as many, RUNS
- * times over.  The difference is that of EXITS exits and of nothing else.  Print
+ * A guest makes EXITS exits, one in each turn of a loop, and then twice as many, and
+ * repeats both RUNS times.  The difference is the time of EXITS exits alone.  Print
  *
  *	LEAST MEAN COUNT
  *
- * LEAST is of the shortest runs: what disturbs a run, such as the timer tick, only ever
- * adds.  Under an emulator whose TSC counts instructions that is the exact length of the
- * path from exit to exit.  MEAN has what all other runs took longer in addition, i.e. all
- * that the CPU did meanwhile, e.g. for whoever reads the events of a tracer.  COUNT is
- * KVM's own count of exits, of all VMs that there are.
+ * LEAST is from the shortest runs, as all that disturbs a run, such as the timer tick, makes
+ * it longer.  In an emulator whose TSC counts instructions, LEAST is the exact length of the
+ * path from exit to exit.  MEAN adds by how much all runs were longer on average, i.e. all
+ * else that the CPU did in that time, e.g. for a task that reads trace events.  COUNT is
+ * KVM's own count of exits, over all VMs that exist.
  *
  * The types are those of vm.h, one for each way that an exit can take.  With hlt, another
  * thread interrupts the vCPU.
@@ -45,8 +45,8 @@ static const struct type *parse_type(const char *arg)
 }
 
 /*
- * Interrupt the guest whenever the vCPU is blocked.  Of the two threads on the CPU that
- * of the vCPU has the higher priority: this one runs exactly while it is blocked.
+ * Interrupt the guest whenever the vCPU is blocked.  Both threads are bound to one CPU, where
+ * the vCPU's has the higher priority: this one runs only while the vCPU is blocked.
  */
 static void *interrupt(void *arg)
 {
@@ -88,7 +88,7 @@ static void add_run(struct cost *cost, uint64_t cycles)
 	cost->total += cycles;
 }
 
-/* One run with that many exits, from the start of the code */
+/* Measure one run with that many exits. */
 static void measure(struct vcpu *vcpu, const struct type *type, unsigned long exits,
 		    struct cost *cost)
 {
@@ -123,7 +123,7 @@ int main(int argc, char *argv[])
 	if (type->wants_interrupts)
 		start_interrupts(&vm);
 
-	/* The first run is like no other. */
+	/* Do not count the first run, which takes longer than all others. */
 	measure(&vcpu, type, exits, &warmup);
 	for (i = 0; i < runs; i++) {
 		measure(&vcpu, type, exits, &once);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fail_nth [-dp] [-s STEP] OPERATION [ARGUMENT...]: let the first allocation of an
- * operation fail, then the second, and so on, up to the first time that there are too
- * few of them for one to fail.  With -p, let all allocations of pages fail from the
- * N-th page on instead, as if memory had run out: one failure alone does not make a
- * kvzalloc() fail, which goes on with vmalloc().  -s takes only each STEP-th time.  With -d,
- * the operation must be done nonetheless.
+ * fail_nth [-dp] [-s STEP] OPERATION [ARGUMENT...]: run an operation with its first
+ * allocation failing, then with the second one failing, and so on, until the operation has
+ * so few allocations that none fails.  With -p, let all allocations of pages from the N-th
+ * page on fail instead, as if memory had run out: kvzalloc() survives one failure, as it
+ * falls back to vmalloc().  With -s, take only each STEP-th N.  With -d, the operation must
+ * succeed in spite of the failures.
  *
  * The operations:
  *
@@ -13,13 +13,13 @@
  *	vcpu			create a vCPU
  *	open TABLE		open a table of the system, vm or vcpu in debugfs
  *	read FILE		open and read a file
- *	write FILE VALUE [OLD]	open and write a file, which had OLD before, and
- *				must have it still if that fails
+ *	write FILE VALUE [OLD]	open and write a file that contains OLD, and must
+ *				still contain OLD if the write fails
  *
- * Print how many failures there were, and what became of the operations.  The exit
- * status is 0 if there were any, if all operations that failed did so with ENOMEM, and
- * none that had no failure did.  Whoever calls this sets the attributes in debugfs for
- * all allocations to be able to fail.
+ * Print how many allocations failed, and with which results the operations ended.  The exit
+ * status is 0 if any allocation failed, if all operations that failed did so with ENOMEM,
+ * and if no operation failed without a failing allocation.  The caller must set the
+ * attributes in debugfs such that all allocations can fail.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -43,7 +43,7 @@
 #define TIMES			PAGES_DIR "/times"
 #define MAX_ERRNO		256
 #define MAX_TIMES		1000000
-/* Far more than any operation has allocations */
+/* No operation has nearly as many allocations. */
 #define MAX_N			100000
 
 struct operation {
@@ -51,7 +51,7 @@ struct operation {
 	int min_args;
 	int max_args;
 	void (*prepare)(char **args);
-	/* What allocations fail in: -1 and errno, or a file descriptor, or 0 */
+	/* Run while allocations fail.  Returns -1 and sets errno, or a file descriptor, or 0. */
 	int (*attempt)(char **args);
 	/* Given what the attempt returned */
 	void (*finish)(char **args, int ret);
@@ -109,7 +109,7 @@ static int write_file(const char *name, const char *value)
 	return fd < 0 ? -1 : close_with(fd, write(fd, value, strlen(value)));
 }
 
-/* Attributes cannot be written or read twice without opening them anew. */
+/* Attributes must be opened anew for each write or read. */
 static void set_attribute(const char *name, long value)
 {
 	char text[32];
@@ -184,7 +184,7 @@ static void finish_vcpu(char **args, int ret)
 {
 	int vcpu = ret;
 
-	/* The same number is free, and has all that it takes. */
+	/* After a failure, the same ID must be free, and creating the vCPU must succeed. */
 	if (ret < 0)
 		vcpu = attempt_vcpu(args);
 	if (vcpu < 0)
@@ -302,7 +302,7 @@ static const struct operation *parse_operation(int argc, char **args)
 	errx(2, "usage: fail_nth [-dp] [-s STEP] OPERATION [ARGUMENT...]");
 }
 
-/* Do the operation, and tell how many of its allocations failed. */
+/* Attempt the operation.  Returns how many of its allocations failed. */
 static long attempt(const struct operation *op, char **args, bool pages, long n, int *ret)
 {
 	long failures;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * hold_event ID: have a perf event of that tracepoint, which keeps its module loaded, until
- * it is killed.
+ * hold_event ID: until killed, hold a perf event of the tracepoint with that ID, which keeps the
+ * module of the tracepoint from being unloaded.
  */
 #include <linux/perf_event.h>
 #include <stdio.h>

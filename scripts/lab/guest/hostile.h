@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What guests of enemy.c are made of: where things are in their memory, what they run, and
- * the operands of it.
+ * The guests of enemy.c: the layout of their memory, their code, the operands of its
+ * instructions, and the state of nested guests.
  */
 #ifndef GUEST_HOSTILE_H
 #define GUEST_HOSTILE_H
@@ -14,8 +14,8 @@
 #include "vm.h"
 
 /*
- * Guest-physical memory: code, which is read-only and which nothing follows, that of L2
- * likewise, and data
+ * Guest-physical memory: a page of code, which is read-only and followed by a hole, the same
+ * for L2, and pages of data
  */
 #define CODE		0u
 #define L2_CODE		0x10000u
@@ -33,7 +33,7 @@ enum page {
 #define TSS		(GDT + 0x400)
 #define POINTERS	(GDT + 0x800)
 #define STACK_TOP	(ADDRESS(STACK) + 0xff0)
-/* The last GiB of the physical addresses is there. */
+/* The virtual address at which the last GiB of the physical addresses is mapped */
 #define PHYSICAL_END	0x100000000
 
 #define CR0		0x80010031
@@ -42,23 +42,23 @@ enum page {
 #define EFER		0x500
 #define EFER_SVME	0x1000
 #define RFLAGS		0x202
-/* Those of DR7 that are enabled: QEMU 7.2 crashes of them. */
+/* The bits of DR7 that enable breakpoints, with which QEMU 7.2 crashes: never set them. */
 #define BREAKPOINTS	0xffull
 #define CS		0x08
 #define TR		0x18
 
-/* Code has a slot for each instruction with its operands; the last one is the handler. */
+/* A page of code has a slot for each instruction and its operands; the last is the handler. */
 #define SLOT_SIZE	64
 #define NR_SLOTS	(PAGE_SIZE / SLOT_SIZE)
 
 /*
- * What guests run, in 64-bit mode: a handler of exceptions that goes on with the next slot,
- * what makes exits with the words at %rsi, and guest hypervisors.
+ * The code of guests, in 64-bit mode: a handler of exceptions that continues in the next slot,
+ * loops of exits that take their keys from the words at %rsi, and guest hypervisors.
  */
 asm(
 "	.pushsection .rodata\n"
 "handler:\n"
-"	mov	0x23fc8, %rax\n"		/* RIP, in front of STACK_TOP */
+"	mov	0x23fc8, %rax\n"		/* RIP as the exception has pushed it */
 "	mov	$0x23ff0, %esp\n"
 "	or	$63, %rax\n"
 "	inc	%rax\n"
@@ -126,7 +126,7 @@ asm(
 "	out	%al, $0xf4\n"
 "svm_end:\n"
 
-"l2:\n"						/* in any mode, from any byte: no way back */
+"l2:\n"						/* no jump back, whatever mode or first byte */
 "	cpuid\n"
 "	out	%al, $0xe0\n"
 "	xor	%ecx, %ecx\n"
@@ -171,7 +171,7 @@ static bool chance(struct prng *prng, unsigned int of)
 	return !below(prng, of);
 }
 
-/* One of several ends, or any */
+/* A random number: one at an end of some range, or any */
 static uint64_t number(struct prng *prng)
 {
 	static const uint64_t ends[] = {
@@ -195,7 +195,7 @@ enum vendor { BOTH, VMX, SVM };
 
 #define OP(bytes, ...)	{ .code = (bytes), .length = sizeof(bytes) - 1, __VA_ARGS__ }
 
-/* With operands in RAX, RCX, RDX, RBX, RSI and RDI */
+/* An instruction, and the kinds of operands that it has in registers */
 static const struct op {
 	const char *code;
 	unsigned int length;
@@ -299,14 +299,14 @@ static uint64_t operand(struct prng *prng, enum operand kind)
 		0, 1, 0x20, 0x21, 0x40, 0x43, 0x60, 0x61, 0x70, 0xa0, 0xcf8, 0x4d0, 0xfffc,
 		0xfffe, 0xffff,
 	};
-	/* Code, its end, holes, APICs, and ends of the physical addresses and of the map */
+	/* Code, its end, holes, APICs, and the ends of the physical and of the mapped addresses */
 	static const uint64_t addresses[] = {
 		CODE, PAGE_SIZE - 4, PAGE_SIZE, 0xc0000000, 0xfec00000, 0xfec00010, 0xfee00000,
 		0xfee00020, 0xfee000b0, 0xfee00300, 0xfee00310, 0xfee00320, 0xfee00380,
 		0xfee00ffc, 0xfffffff8, 0xfffffffe, PHYSICAL_END, PHYSICAL_END + 0x3ffffff8,
 		PHYSICAL_END + 0x3ffffffe, 0x7fffffffffff, 0x800000000000, 0xffffffffffffffff,
 	};
-	/* Never back into the code */
+	/* None of these is inside the code, where a jump could make an endless loop. */
 	static const uint64_t targets[] = {
 		PAGE_SIZE - 1, PAGE_SIZE, L2_CODE, 0xc0000000, 0xfee00000, 0xffffffff,
 		PHYSICAL_END + 0x3fffffff, 0x7fffffffffff, 0x800000000000, 0xfffffffffffffffe,
@@ -342,7 +342,7 @@ static uint64_t operand(struct prng *prng, enum operand kind)
  * Nested guests
  */
 
-/* A field of a VMCS, by its encoding, or of a VMCB, by where it is */
+/* A field of a VMCS, by its encoding, or of a VMCB, by its offset */
 struct field {
 	uint64_t id;
 	uint64_t value;
@@ -350,7 +350,7 @@ struct field {
 
 #define VMCS_RFLAGS	0x6820
 
-/* A 64-bit guest, for which L1 has no EPT; controls follow. */
+/* The fields of a VMCS for a 64-bit guest without EPT, all but controls */
 static const struct field vmcs[] = {
 	{ 0x0802, CS }, { 0x080e, TR }, { 0x0c02, CS }, { 0x0c0c, TR },
 	{ 0x2800, UINT64_MAX },
@@ -364,7 +364,7 @@ static const struct field vmcs[] = {
 	{ 0x6c0a, TSS }, { 0x6c0c, GDT }, { 0x6c0e, IDT }, { 0x6c14, STACK_TOP },
 };
 
-/* What must be, and may be, 1 in it, and what is wanted */
+/* A control, the MSR with the bits of it that must be 1 and may be 1, and the bits wanted */
 static const struct {
 	uint32_t field, msr, wanted;
 } controls[] = {
@@ -377,7 +377,7 @@ static const struct {
 #define VMCB_INJECTED	0xa8
 #define VMCB_DR7	0x560
 
-/* All intercepts of words 3 and 4 but a few, an ASID, and a 64-bit guest */
+/* The fields of a VMCB: most intercepts of words 3 and 4, an ASID, and a 64-bit guest */
 static const struct field vmcb[] = {
 	{ 0x08, 0xffffffff00000000 }, { 0x10, 0x3fff }, { 0x40, ADDRESS(BITMAPS) },
 	{ 0x48, ADDRESS(BITMAPS) }, { 0x58, 1 },

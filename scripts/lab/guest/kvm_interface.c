@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * kvm_interface: what KVM offers to guests and to user space, a line each: the CPUID
- * leaves, the MSRs and the capabilities.
+ * kvm_interface: print what KVM offers to guests and to user space, a line for each CPUID leaf,
+ * MSR and capability.
  */
 #include <err.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
 # shellcheck shell=sh
-# What all scenarios in L1 share.
+# Functions and paths that all scenarios in L1 share.
 STATS=/sys/kernel/kvm_exit_stats
 # The table of the system in debugfs
 # shellcheck disable=SC2034  # used by scenarios
 TABLE=/sys/kernel/debug/kvm_exit_stats
 
-# The vendor module that the CPU wants
+# Print the name of the vendor module for this CPU
 vendor()
 {
 	if grep -qw vmx /proc/cpuinfo; then
@@ -40,7 +40,7 @@ kvm_exits()
 	cat /sys/kernel/debug/kvm/exits
 }
 
-# sum_of FILE: over all reasons
+# sum_of FILE: print the sum of that file over all reasons
 sum_of()
 {
 	sum=0
@@ -63,7 +63,7 @@ check()
 	fi
 }
 
-# await SECONDS COMMAND...: until the command succeeds, or time is up
+# await SECONDS COMMAND...: repeat the command until it succeeds, or the time is over
 await()
 {
 	tries=$(($1 * 10))
@@ -73,34 +73,35 @@ await()
 	done
 }
 
-# has_exits NUMBER: whether there were more than that
+# has_exits NUMBER: whether more exits than that were recorded
 has_exits()
 {
 	[ "$(cat "$STATS/total_exits")" -gt "$1" ]
 }
 
-# How many summaries are in the kernel log
+# Print how many summaries are in the kernel log
 count_summaries()
 {
 	log_lines | grep -c '^kvm_exit_stats: summary at' || :
 }
 
-# How many of them say that they were folded into another one
+# Print how many summaries were not printed, but folded into the next one that was
 count_folded()
 {
 	log_lines | awk '/^kvm_exit_stats: .* summaries since the last one were folded/ { n += $2 }
 		END { print n + 0 }'
 }
 
-# A summary on request, which tells what was folded, after the one that is being printed
-# while vCPUs go on
+# Request one more summary, which reports those folded last.  Wait before: the work item may
+# still be printing one.
 last_summary()
 {
 	usleep 300000
 	echo 1 >"$STATS/dump"
 }
 
-# Tests of all exits since KVM was loaded, whose VMs still exist
+# Test the exits since KVM was loaded.  All VMs since then must still exist, as KVM's own count
+# has only these.
 check_exits()
 {
 	ours=$(cat "$STATS/total_exits")
@@ -118,8 +119,8 @@ check_exits()
 		[ $((summaries + folded)) = $((ours / interval)) ]
 }
 
-# selftest COMMAND...: one of the kernel's selftests, which reports in TAP: all of
-# it, i.e. up to the totals
+# selftest COMMAND...: run one of the kernel's selftests and print its TAP output.  Succeeds if
+# that is complete, i.e. has the line of totals; failed tests are lines of their own.
 selftest()
 {
 	"$@" >/tmp/selftest.log 2>&1 || true
@@ -133,7 +134,8 @@ value_is()
 	[ "$(cat "$1")" = "$2" ]
 }
 
-# Where one of more vCPUs than CPUs may never be interrupted again
+# Whether L1 runs in Bochs, which is slow, and in which a vCPU may never be interrupted again if
+# there are more vCPUs than CPUs
 in_bochs()
 {
 	grep -qw emulator=bochs /proc/cmdline

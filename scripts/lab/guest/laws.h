@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What must hold of the statistics, whatever was done to them: for programs that do so, and
- * report what they did, and what held.
+ * Laws that the statistics must obey whatever is done to them, for programs that do such work
+ * and report what they did, and which laws held.
  *
- * Before it is included, a program defines the lists
+ * Before including this header, a program defines the lists
  *
  *	WORKS(work)	what it does, PHASES among it: work(NAME, "what")
  *	OWN_LAWS(law)	what it tests beyond the laws here: law(NAME, "what")
  *
- * both of which must have happened in the end.
+ * Each work must have been done, and each law tested, at the end.
  */
 #ifndef GUEST_LAWS_H
 #define GUEST_LAWS_H
@@ -33,10 +33,10 @@
 #define MAX_TEXT	(1 << 17)
 #define MAX_REASONS	128
 #define BUCKETS		32
-/* Keys that a reason has */
+/* The most keys that a reason can have */
 #define MAX_KEYS	8
 
-/* How often to say why a test failed */
+/* For how many failures of a law to print the reason */
 #define COMPLAINTS	3
 
 /*
@@ -125,7 +125,7 @@ static unsigned int nr_files;
 static char *reasons[MAX_FILES];
 static unsigned int nr_reasons;
 
-/* The length of the text, or what is wrong, negative.  The file is left where it is. */
+/* Returns the length of the text, or a negative errno.  Does not move the file offset. */
 static ssize_t read_fd(int fd, char *text)
 {
 	ssize_t length, n;
@@ -178,7 +178,7 @@ static bool is_line(const char *text, ssize_t length)
 	return length > 1 && strchr(text, '\n') == text + length - 1;
 }
 
-/* Write a file of the statistics, which is there. */
+/* Write a file of the statistics, which must succeed. */
 static void set(const char *name, const char *value)
 {
 	char path[PATH_MAX];
@@ -209,7 +209,7 @@ static unsigned long number_in(const char *dir, const char *name)
 	return length < 0 ? 0 : strtoul(text, NULL, 10);
 }
 
-/* All of them are there from the beginning, and after the vendor module was reloaded. */
+/* Find all files once: a reload of the vendor module creates the same ones. */
 static void find_files(void)
 {
 	char *paths[] = { STATS, NULL };
@@ -242,7 +242,7 @@ enum number {
 	COUNT, CYCLES_TOTAL, CYCLES_MIN, CYCLES_AVG, CYCLES_MAX,
 	AWAY_TOTAL, AWAY_MIN, AWAY_AVG, AWAY_MAX,
 	AWAY_USER, AWAY_BLOCKED, AWAY_POLLED, AWAY_PREEMPTED, USER_EXITS, GUEST_CYCLES, NR_FILES,
-	/* What the last column adds up to */
+	/* The sums of the counts and of the cycles in the last column, user reasons */
 	USER_RETURNS = NR_FILES, USER_CYCLES, NR_NUMBERS
 };
 
@@ -259,10 +259,10 @@ struct row {
 	unsigned long hist[BUCKETS], away_hist[BUCKETS];
 };
 
-/* In the order of the reasons in the kernel, but for those that did not occur */
+/* Rows are in the kernel's order of reasons, without reasons that did not occur. */
 struct table {
 	unsigned int nr;
-	/* Exits of L2, and those of them that were handed to L1 */
+	/* Exits of L2, and how many of these were reflected to L1 */
 	unsigned long nested, reflected;
 	struct row rows[MAX_REASONS];
 };
@@ -313,7 +313,7 @@ static char *parse_user_reasons(char *text, struct row *row)
 	return text - 1;
 }
 
-/* The numbers, both histograms and user reasons, up to the end of the line */
+/* Parse the numbers, both histograms and user reasons, up to the end of the line. */
 static bool parse_numbers(char *text, struct row *row)
 {
 	unsigned int i;
@@ -346,7 +346,7 @@ static unsigned long quotient(unsigned long sum, unsigned long count)
 	return count ? sum / count : 0;
 }
 
-/* What holds of one copy of a row, whoever is writing it */
+/* Whether the numbers of one copy of a row match, as they must even while a vCPU writes it */
 static bool row_adds_up(const struct row *row)
 {
 	const unsigned long *n = row->numbers;
@@ -423,14 +423,14 @@ static __maybe_unused void merge_table(struct table *sum, const struct table *ta
 	}
 }
 
-/* What of the keys of a reason was seen so far */
+/* The sum of the lines of keys of a reason that were read so far */
 struct key_sum {
 	const struct row *row;
 	unsigned int nr;
 	unsigned long count, cycles;
 };
 
-/* Keys, and what is of none of them, add up to their reason. */
+/* Whether a line of a key is valid.  The keys of a reason and "other" must add up to the reason. */
 static bool is_key_line(const char *line, const struct table *table, struct key_sum *sum)
 {
 	unsigned long count, error, cycles, longest;
@@ -453,7 +453,7 @@ static bool is_key_line(const char *line, const struct table *table, struct key_
 	return count && longest <= cycles && sum->nr++ < MAX_KEYS;
 }
 
-/* The exits of a row that is part of another one */
+/* Parse a row of exits of L2, which must be a part of the row with the same reason. */
 static bool parse_part(char *line, const struct table *table, unsigned long *exits)
 {
 	const struct row *whole;
@@ -468,7 +468,7 @@ static bool parse_part(char *line, const struct table *table, unsigned long *exi
 	       row.numbers[GUEST_CYCLES] <= whole->numbers[GUEST_CYCLES];
 }
 
-/* Whether one of the lines after all rows of a table is one that there can be */
+/* Whether a line after the rows of a table is valid */
 static bool is_other_line(char *line, struct table *table, struct key_sum *keys)
 {
 	unsigned long count, error, cycles, longest;
@@ -478,7 +478,7 @@ static bool is_other_line(char *line, struct table *table, struct key_sum *keys)
 	if (sscanf(line, "preempted_by %*d %*s %lu %lu %lu %lu", &count, &error, &cycles,
 		   &longest) == 4)
 		return error < count && longest <= cycles;
-	/* The worst exit is that of the maximum, at any time. */
+	/* The worst exit is always that with the maximum of the row. */
 	if (sscanf(line, "worst %63s %15s cycles=%lu", name, of, &cycles) == 3) {
 		row = find_row(table, name);
 		return row && cycles == row->numbers[strcmp(of, "away") ? CYCLES_MAX : AWAY_MAX];
@@ -491,7 +491,7 @@ static bool is_other_line(char *line, struct table *table, struct key_sum *keys)
 	return is_key_line(line, table, keys) || sscanf(line, "chain %*s %lu", &cycles) == 1;
 }
 
-/* Test a table, and take it apart.  Returns the exits of its line TOTAL. */
+/* Parse and test a table, and overwrite its text.  Returns the exits of its line TOTAL. */
 static unsigned long test_table(const char *path, char *text, struct table *table)
 {
 	struct row total = {}, sum = {}, *row;
@@ -503,7 +503,7 @@ static unsigned long test_table(const char *path, char *text, struct table *tabl
 	table->nested = 0;
 	table->reflected = 0;
 	line = strtok_r(text, "\n", &rest);
-	/* Who the VM is */
+	/* Skip the lines about the VM. */
 	while (line && strncmp(line, "reason ", 7))
 		line = strtok_r(NULL, "\n", &rest);
 	test(TABLE_LINES, line, "%s has no header", path);
@@ -541,7 +541,7 @@ static unsigned long test_table(const char *path, char *text, struct table *tabl
  * KVM's own statistics
  */
 
-/* A number or a histogram of KVM's binary statistics.  Returns how many it has. */
+/* Read a number or a histogram of KVM's binary statistics.  Returns the number of values. */
 static unsigned int read_stat(int fd, const char *name, uint64_t *values, unsigned int max)
 {
 	char text[256] = {};
@@ -570,7 +570,7 @@ static unsigned int read_stat(int fd, const char *name, uint64_t *values, unsign
 	errx(1, "no statistic '%s'", name);
 }
 
-/* KVM's own number of exits of a vCPU, and those by reason: bucket by bucket, in order */
+/* KVM's own number of exits of a vCPU, and the exits by reason, in the kernel's order of reasons */
 struct kvm_stat {
 	uint64_t exits;
 	unsigned int nr;
@@ -591,7 +591,7 @@ static void read_kvm_stats(int fd, struct kvm_stat *stat)
 		errx(1, "exit_reasons and exit_reason_cycles have not as many buckets");
 }
 
-/* The buckets that are not 0 are the lines of the table. */
+/* Whether the buckets that are not 0 match the lines of the table one by one */
 static bool same_stats(const struct kvm_stat *stat, const struct table *table)
 {
 	unsigned int i, nr = 0;
@@ -609,8 +609,8 @@ static bool same_stats(const struct kvm_stat *stat, const struct table *table)
 }
 
 /*
- * Nothing runs in this vCPU any more, of a VM that this thread has made, all of whose exits
- * were counted.
+ * Test the table of a vCPU that has stopped running.  This thread must have created its VM,
+ * and all its exits must have been recorded.
  */
 static bool test_vcpu_table(struct vcpu *vcpu, unsigned int nr, const struct kvm_stat *stat,
 			    struct table *table)
@@ -658,7 +658,7 @@ static void read_hist(const char *dir, const char *name, unsigned long *hist)
 	test(FILES, !strcmp(rest, "\n"), "%s has more than that: %s", path, rest);
 }
 
-/* All files of a reason, and "stat", which must have the same */
+/* Read all files of a reason, and test that "stat" has the same numbers. */
 static void read_reason(const char *dir, struct row *row)
 {
 	static char text[MAX_TEXT];
@@ -670,7 +670,7 @@ static void read_reason(const char *dir, struct row *row)
 	test(SYSFS_TABLE, read_file(path, text) > 0 && parse_numbers(text, &stat), "%s: %s", path,
 	     text);
 
-	/* With what is in no other file */
+	/* Keep the user reasons of "stat", which are in no other file. */
 	*row = stat;
 	for (i = 0; i < NR_FILES; i++)
 		row->numbers[i] = number_in(dir, number_names[i]);
@@ -710,7 +710,7 @@ static void read_system_table(struct table *table)
 	test_table(SYSTEM_TABLE, text, table);
 }
 
-/* No VM runs.  Leaves the table of the system. */
+/* Test the laws while no VM runs.  Leaves the table of the system in @table. */
 static void test_laws(struct table *table)
 {
 	unsigned long exits = number_in(STATS, "total_exits");
@@ -727,7 +727,7 @@ static void test_laws(struct table *table)
 		struct row row;
 
 		read_reason(reasons[i], &row);
-		/* Of most there are none. */
+		/* Most reasons have no exits. */
 		if (!same_row(&row, &none))
 			test_reason(reasons[i], &row, warped);
 		test(SYSFS_TABLE, same_row(&row, line ?: &none), "%s: %lu exits, debugfs: %lu",
@@ -745,7 +745,7 @@ static void test_laws(struct table *table)
  */
 
 static int log_fd;
-/* All that the statistics have printed since it was opened: lines, summaries, chains */
+/* What the statistics have printed since open_log(): lines, summaries, chains of last exits */
 static unsigned long logged_lines, logged_summaries, logged_chains;
 
 static void open_log(void)
@@ -756,8 +756,8 @@ static void open_log(void)
 }
 
 /*
- * Read what is new in the kernel log: how many summaries there are, and how many are told
- * to have been folded into these.  Returns false if some of it is lost.
+ * Read what is new in the kernel log: the number of summaries, and of those that were folded
+ * into these, as these say.  Returns false if a part of the log was lost.
  */
 static bool read_log(unsigned long *printed, unsigned long *folded)
 {
@@ -791,13 +791,13 @@ static bool read_log(unsigned long *printed, unsigned long *folded)
 	}
 }
 
-/* The one that is being printed, while vCPUs go on, has come to its end. */
+/* Wait for the end of a summary that the work item may be printing. */
 static void wait_for_summary(void)
 {
 	usleep(300000);
 }
 
-/* With a reset */
+/* Reset, and have summaries fall due with that interval from now on. */
 static void begin_summaries(unsigned long interval)
 {
 	unsigned long printed, folded;
@@ -808,7 +808,10 @@ static void begin_summaries(unsigned long interval)
 	read_log(&printed, &folded);
 }
 
-/* After that many dumps since the reset.  Makes one more, which tells what was folded into none. */
+/*
+ * Test the summaries since begin_summaries(), @dumps of which were requested.  Requests one more,
+ * which reports the folded ones that no other has reported.
+ */
 static void test_summaries(unsigned long dumps)
 {
 	unsigned long due = number_in(STATS, "total_exits") / number_in(STATS, "interval");
@@ -824,10 +827,10 @@ static void test_summaries(unsigned long dumps)
 }
 
 /*
- * The end
+ * The report
  */
 
-/* What was done, and what held.  One kind of work, or NR_WORKS, need not have been done. */
+/* Print what was done, and which laws held.  @rare need not have been done; NR_WORKS is none. */
 static bool report(enum work rare)
 {
 	bool warped = number_in(STATS, "clock_warps");

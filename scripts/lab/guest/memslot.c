@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * memslot PAIRS: how long it takes to add and to delete a memory slot while a vCPU of the
- * same VM makes exits in a loop, i.e. for how long that vCPU keeps kvm->srcu.  Print
+ * same VM makes exits in a loop, i.e. how long that vCPU delays grace periods of kvm->srcu.
+ * Print
  *
  *	TIME COUNT
  *
- * TIME is in us, the mean of PAIRS pairs of both.  COUNT is KVM's own count of exits, of all
- * VMs that there are.
+ * TIME is in us, for adding and deleting together, the mean of PAIRS.  COUNT is KVM's own count
+ * of exits, over all VMs that exist.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -50,7 +51,7 @@ int main(int argc, char *argv[])
 	errno = pthread_create(&thread, NULL, run, &vcpu);
 	if (errno)
 		err(1, "pthread_create");
-	/* It is not about a vCPU that has just begun. */
+	/* Wait until the vCPU is in its loop. */
 	while (exits_of_kvm() < 1000)
 		usleep(1000);
 

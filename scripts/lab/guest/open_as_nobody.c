@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * open_as_nobody FILE...: tell which files a user without any privileges can open, for
- * reading and for writing, by a line "READ WRITE FILE" for each: "ok" or an errno.
+ * open_as_nobody FILE...: try to open files as a user without privileges, for reading and for
+ * writing, and print "READ WRITE FILE" for each, with "ok" or the name of an errno.
  */
 #define _GNU_SOURCE
 #include <err.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Random numbers that repeat: each worker has a stream of its own, all of one seed. */
+/* Random numbers that a run with the same seed repeats.  Each worker has a stream of its own. */
 #ifndef GUEST_PRNG_H
 #define GUEST_PRNG_H
 
@@ -9,7 +9,7 @@ struct prng {
 	unsigned short state[3];
 };
 
-/* A number below that, which is not 0 */
+/* A random number from 0 to @limit - 1 */
 static unsigned int below(struct prng *prng, unsigned int limit)
 {
 	return nrand48(prng->state) % limit;

@@ -2,16 +2,16 @@
 /*
  * read_cost files PATH...: what it takes to open, read and close these files, in TSC cycles.
  *
- * read_cost run COMMAND...: what it takes to run a command, whose output is lost.
+ * read_cost run COMMAND...: what it takes to run a command, whose output is discarded.
  *
- * read_cost write PATH COMMAND...: what it takes to write 1 to that file, each time after the
- * command, which has something there for the write to do.
+ * read_cost write PATH COMMAND...: what it takes to write 1 to that file, each time after
+ * running a command, which prepares something for the write to do.
  *
- * What disturbs these, such as the timer tick, only ever adds: each counts with the least
- * cycles of several times.  Under an emulator whose TSC counts instructions that is exact.
+ * These are the least cycles of several times, as all that disturbs them, such as the timer
+ * tick, makes them longer.  In an emulator whose TSC counts instructions, they are exact.
  *
  * read_cost slab: how many bytes of memory there are in slabs that the kernel cannot
- * reclaim, and in areas per CPU.  Large allocations are part of the former.
+ * reclaim, and in per-CPU areas.  Slabs include large allocations of kmalloc().
  *
  * read_cost vms VMS VCPUS EXITS COMMAND...: run a command while so many VMs live, with VCPUS
  * vCPUs each that have made EXITS exits of each of several types.
@@ -33,7 +33,7 @@
 #include "vm.h"
 
 #define RUNS		5
-/* Each vCPU has a file descriptor, and each VM two, of which there are 1024. */
+/* A process can have 1024 file descriptors.  Each vCPU takes one, and each VM two. */
 #define MAX_FDS		1000
 
 static void read_file(char *path[])
@@ -86,7 +86,7 @@ static void write_1(char *path[])
 	close(fd);
 }
 
-/* What a job takes, each time after a command, unless that is NULL */
+/* The least cycles of several runs of a job, each after running a command, unless that is NULL */
 static unsigned long least_cycles(void (*job)(char *args[]), char *args[], char *command[])
 {
 	unsigned long least = ULONG_MAX, start, cycles;

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * torture SECONDS SEED BUSY: all at once, for SECONDS, what can be done to KVM and to its
- * exit statistics: VMs come, run and go, some of them killed; their tables and all other
+ * torture SECONDS SEED BUSY: for SECONDS, do all at once that can be done to KVM and to its
+ * exit statistics: VMs are created, run and closed, or killed; their tables and all other
  * files are read; switches are written; CPUs go offline and online; vCPUs migrate.
  *
- * That is done in phases of a few seconds.  In every other one, neither "reset" nor
- * "enabled" is written, and in half of these "interval" is not either.  After each phase, when
- * no VM runs, the numbers must be as "What is exact" in exit-stats.rst says.  After every
- * third one the vendor module is reloaded, with files held open.
+ * That is done in phases of a few seconds.  In every other phase, neither "reset" nor
+ * "enabled" is written, and in half of these "interval" is not written either.  After each
+ * phase, when no VM runs, the numbers must be as "What is exact" in exit-stats.rst says.  After
+ * every third phase the vendor module is reloaded, with files held open.
  *
- * All that a worker does follows from SEED, its kind, its number and that of the phase, but
- * not when, and not what it meets.  At most BUSY vCPUs run at a time.  If that is not more
- * than there are CPUs, one less does while a CPU is offline.
+ * What a worker does follows from SEED, its kind, its number and that of the phase; the timing,
+ * and what other workers have done by then, do not.  At most BUSY vCPUs run at a time.  If BUSY
+ * is not more than the number of CPUs, one vCPU less runs while a CPU is offline.
  *
- * One line for each kind of work that was done, with the number, then the tests.
+ * Print a line for each kind of work, with how often it was done, then the tests.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -76,18 +76,18 @@
 
 static unsigned int seed;
 
-/* First all VMs end, then the others do: a vCPU that is halted must be woken for that. */
+/* Workers with VMs stop first, then the others: a halted vCPU needs their interrupts to end. */
 static atomic_bool stop_vms, stop;
-/* Neither "reset" nor "enabled" is written, and if it is steady neither is "interval". */
+/* In an exact phase, nobody writes "reset" or "enabled"; in a steady one, nor "interval". */
 static bool exact, steady;
-/* Files come and go. */
+/* The vendor module is being reloaded, so files come and go. */
 static bool reloading;
 static _Atomic unsigned long kvm_exits, vcpus_with_exits;
 
 static sem_t busy;
 static bool cpus_are_scarce;
 
-/* What works on VMs of others holds the lock, for these not to go meanwhile. */
+/* Held by workers that use VMs of other workers, so that these are not closed meanwhile */
 static pthread_mutex_t vms_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct running_vm {
 	struct vm *vm;
@@ -159,14 +159,14 @@ static bool run_vcpu(struct worker *worker, struct vcpu *vcpu, bool forever)
 	return false;
 }
 
-/* One run of a random type, and for a random number of exits */
+/* Run the vCPU once, for a random number of exits of a random type. */
 static void run_some_type(struct worker *worker, struct vcpu *vcpu, bool first, bool forever)
 {
 	const struct type *type = &types[below(&worker->prng, ARRAY_SIZE(types))];
 	unsigned int exits = 1 + below(&worker->prng, 1000);
 	void *pages;
 
-	/* There are interrupts only for the first one, and pages only once. */
+	/* Only the first vCPU gets interrupts, and the VM has only one memslot for pages. */
 	if (!first && (type->wants_interrupts || type->wants_pages))
 		type = &types[0];
 	if (type->wants_interrupts)
@@ -208,11 +208,11 @@ static void work_vcpu(struct worker *worker)
 	pthread_mutex_unlock(&vms_lock);
 }
 
-/* What all vCPUs of this phase that are gone had, if it is exact */
+/* The sum of the tables of all vCPUs of this phase that have ended, if the phase is exact */
 static struct table gone;
 static pthread_mutex_t gone_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* Nothing runs in this vCPU any more. */
+/* Test a vCPU that has stopped running, and add up its numbers. */
 static void test_vcpu(struct vcpu_worker *self)
 {
 	static _Thread_local struct table table;
@@ -247,7 +247,7 @@ static void run_vm(struct worker *worker)
 	running->nr_vcpus = nr_vcpus;
 	pthread_mutex_unlock(&vms_lock);
 
-	/* Those that are created first run when others are being created. */
+	/* Start each vCPU at once, so that the first ones run while others are being created. */
 	for (i = 0; i < nr_vcpus; i++) {
 		vcpus[i].worker = (struct worker){
 			.work = work_vcpu,
@@ -284,7 +284,7 @@ static void work_vms(struct worker *worker)
 		run_vm(worker);
 }
 
-/* In a process of its own: run until it is killed. */
+/* Run a VM in a process of its own, until that is killed. */
 _Noreturn static void run_victim(const char *seed_arg)
 {
 	struct worker worker = { .prng = make_prng(parse_number("SEED", seed_arg, 0, UINT_MAX), 0) };
@@ -297,7 +297,7 @@ _Noreturn static void run_victim(const char *seed_arg)
 		run_some_type(&worker, &vcpu, true, true);
 }
 
-/* KVM's own count of their exits cannot be read: not in a phase that is exact. */
+/* Not in an exact phase, as KVM's own count of the exits of a killed VM cannot be read */
 static void work_victims(struct worker *worker)
 {
 	char seed_arg[16];
@@ -319,14 +319,14 @@ static void work_victims(struct worker *worker)
 }
 
 /*
- * What disturbs VMs
+ * Workers that disturb VMs
  */
 
 static void disturb_vcpu(struct worker *worker, struct running_vm *running)
 {
 	unsigned int nr = below(&worker->prng, running->nr_vcpus);
 	unsigned int mask = 1 + below(&worker->prng, 255), i;
-	/* At the end, no guest is to go on with what it is about for long. */
+	/* At the end, only send signals, so that vCPUs return from KVM_RUN soon. */
 	bool migrate = below(&worker->prng, 4) && !stop_vms;
 	cpu_set_t cpus;
 
@@ -342,7 +342,7 @@ static void disturb_vcpu(struct worker *worker, struct running_vm *running)
 		if (mask & 1u << i)
 			CPU_SET(i, &cpus);
 	}
-	/* Those CPUs may not be there. */
+	/* This fails if none of these CPUs is online. */
 	if (!sched_setaffinity(running->tids[nr], sizeof(cpus), &cpus))
 		did(MIGRATIONS);
 }
@@ -400,7 +400,7 @@ static void work_hotplug(struct worker *worker)
 }
 
 /*
- * What reads and writes the statistics
+ * Workers that read and write the statistics
  */
 
 static void work_read_sysfs(struct worker *worker)
@@ -412,7 +412,7 @@ static void work_read_sysfs(struct worker *worker)
 		const char *path = files[below(&worker->prng, nr_files)];
 		ssize_t length = read_file(path, text);
 
-		/* A reason without keys has no line of them. */
+		/* "keys" is empty if a reason has no keys. */
 		if (!reloading || !is_gone(length))
 			test(FILES, is_line(text, length) || (!length && strstr(path, "/keys")),
 			     "%s: %zd", path, length);
@@ -430,7 +430,7 @@ static void work_read_sysfs(struct worker *worker)
 	}
 }
 
-/* A table, of a VM or a vCPU that may be going */
+/* Read and test a table.  With @may_go, the file may disappear at any time. */
 static void read_table(struct worker *worker, const char *path, bool may_go)
 {
 	static _Thread_local char text[MAX_TEXT];
@@ -454,7 +454,7 @@ static void read_table(struct worker *worker, const char *path, bool may_go)
 	}
 }
 
-/* KVM's own statistics keep the VM while they are open: it goes with the last reader. */
+/* An open file of KVM's own statistics keeps the VM, so this may be what destroys it. */
 static void read_kvm_stat(const char *vm)
 {
 	static _Thread_local char text[MAX_TEXT];
@@ -479,14 +479,14 @@ static void read_tables_of(struct worker *worker, const char *vm)
 		read_kvm_stat(vm);
 }
 
-/* VMs that are gone: as many as are kept, each of which lived, and exited */
+/* Test the list of VMs that are gone: at most 64, each with a lifetime and with exits */
 static void read_gone_vms(void)
 {
 	unsigned long created, ended, exits, away, user, blocked, preempted, nr = 0;
 	static _Thread_local char text[MAX_TEXT];
 	char *line, *rest;
 
-	/* It may be going, with KVM. */
+	/* The file is not there while the vendor module is reloaded. */
 	if (read_file(GONE_VMS, text) <= 0)
 		return;
 	for (line = strtok_r(text, "\n", &rest); (line = strtok_r(NULL, "\n", &rest)); nr++) {
@@ -546,7 +546,7 @@ static void work_write(struct worker *worker)
  * Quiet points
  */
 
-/* What of a row came since the time before, by all numbers that are sums */
+/* Subtract @before from the numbers of a row that are sums, and set the others to 0. */
 static void subtract_row(struct row *row, const struct row *before)
 {
 	static const enum number not_sums[] = {
@@ -564,7 +564,7 @@ static void subtract_row(struct row *row, const struct row *before)
 		row->numbers[not_sums[i]] = 0;
 }
 
-/* All vCPUs of a phase that is exact are gone: what they had is what the system got. */
+/* After an exact phase, the tables of all its vCPUs add up to what the system has got. */
 static void test_sums(struct table *system, const struct table *before)
 {
 	unsigned long last_exits = 0;
@@ -576,7 +576,7 @@ static void test_sums(struct table *system, const struct table *before)
 
 		if (find_row(&gone, row->name))
 			vcpus = *find_row(&gone, row->name);
-		/* A steady phase begins with a reset, i.e. the rest is comparable, too. */
+		/* A steady phase begins with a reset, so minima etc. must match, too. */
 		if (!steady) {
 			subtract_row(row, find_row(before, row->name));
 			subtract_row(&vcpus, NULL);
@@ -619,7 +619,7 @@ static void reload(const char *module)
 
 	snprintf(name, sizeof(name), "%s", module);
 	*strchr(name, '-') = '_';
-	/* A reader may be in /dev/kvm's module for a moment. */
+	/* A reader may hold a reference to the module for a moment: try again. */
 	while (syscall(SYS_delete_module, name, O_NONBLOCK)) {
 		if (errno != EAGAIN || tries++ == 500)
 			err(1, "cannot unload %s", module);
@@ -826,7 +826,7 @@ int main(int argc, char *argv[])
 
 	prng = make_prng(seed, 0);
 	end = now() + seconds;
-	/* The first four do all that there is. */
+	/* It takes four phases to do each kind of work. */
 	while (now() < end || works[PHASES].times < 4)
 		run_phase(nr_vms, 1 + below(&prng, 1000 * (PHASE - 1)) / 1000.0);
 	return !report(sysconf(_SC_NPROCESSORS_CONF) == 1 ? OFFLINES : NR_WORKS);

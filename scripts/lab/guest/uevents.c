@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * uevents: print what the kernel tells udev of /dev/kvm, a line each, until killed.
+ * uevents: until killed, print each uevent of /dev/kvm, which is what the kernel sends to udev,
+ * as one line.
  */
 #include <err.h>
 #include <linux/netlink.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What all programs of L1 need */
+/* Helpers for the programs of L1 */
 #ifndef GUEST_UTIL_H
 #define GUEST_UTIL_H
 
@@ -10,7 +10,7 @@
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 #define __maybe_unused		__attribute__((unused))
 
-/* The number that is the argument of that name: it, or the end. */
+/* Parse the argument called @name as a number from @min to @max, or exit with an error. */
 static __maybe_unused unsigned long parse_number(const char *name, const char *arg,
 						 unsigned long min, unsigned long max)
 {

@@ -10,7 +10,7 @@
  *	mmio	a write to memory that is not there, likewise
  *	ept	a write to a page that KVM has not mapped yet
  *
- * No program needs all of it.
+ * No program uses all of this header, hence __maybe_unused.
  */
 #ifndef GUEST_VM_H
 #define GUEST_VM_H
@@ -32,7 +32,7 @@
 
 #define PAGE_SIZE		4096u
 
-/* Guest-physical memory: a page of code and stack at 0; there is nothing at MMIO */
+/* Guest-physical memory: a page of code and stack at 0, pages at PAGES, and no memory at MMIO */
 #define PAGES			0x100000
 #define MMIO			0xc0000000
 
@@ -42,7 +42,7 @@
 #define IRQ_BASE		0x20
 #define IRQ			5
 
-/* The guest, in flat 32-bit mode: %edi turns of a loop, %ebx to begin with */
+/* The guest, in flat 32-bit mode: %edi is the number of turns, %ebx the first address to write */
 asm(
 "	.pushsection .rodata\n"
 "	.balign	8\n"
@@ -182,7 +182,7 @@ static void set_memory(struct vm *vm, uint32_t slot, uint64_t gpa, void *mem, ui
 	kvm_ioctl(vm->fd, "KVM_SET_USER_MEMORY_REGION", KVM_SET_USER_MEMORY_REGION, &region);
 }
 
-/* The PIC, to interrupt the guest without any exit for it: no IRQ is masked or awaits EOI */
+/* Set up the PIC so that an interrupt needs no exit: no IRQ is masked, and EOI is automatic. */
 static void set_up_pic(struct vm *vm)
 {
 	struct kvm_irqchip chip = { .chip_id = KVM_IRQCHIP_PIC_MASTER };
@@ -194,7 +194,7 @@ static void set_up_pic(struct vm *vm)
 	kvm_ioctl(vm->fd, "KVM_SET_IRQCHIP", KVM_SET_IRQCHIP, &chip);
 }
 
-/* What the CPU and KVM have, to be freed */
+/* The CPUID leaves that KVM supports on this CPU.  The caller frees them. */
 static struct kvm_cpuid2 *get_cpuid(struct vm *vm)
 {
 	struct kvm_cpuid2 *cpuid = calloc(1, sizeof(*cpuid) + 256 * sizeof(cpuid->entries[0]));
@@ -240,7 +240,7 @@ static void set_up_registers(struct vcpu *vcpu, bool bsp)
 	kvm_ioctl(vcpu->fd, "KVM_SET_SREGS", KVM_SET_SREGS, &sregs);
 }
 
-/* A VM without anything */
+/* Create a VM without memory, interrupt controllers and vCPUs. */
 static __maybe_unused void open_vm(struct vm *vm)
 {
 	vm->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
@@ -250,7 +250,7 @@ static __maybe_unused void open_vm(struct vm *vm)
 	vm->run_size = kvm_ioctl(vm->kvm, "KVM_GET_VCPU_MMAP_SIZE", KVM_GET_VCPU_MMAP_SIZE, NULL);
 }
 
-/* A VM without vCPUs */
+/* Create a VM with everything but vCPUs. */
 static __maybe_unused void create_vm(struct vm *vm)
 {
 	open_vm(vm);
@@ -262,7 +262,7 @@ static __maybe_unused void create_vm(struct vm *vm)
 	set_memory(vm, 0, 0, vm->code, PAGE_SIZE, 0);
 }
 
-/* A vCPU whose registers are those of a reset */
+/* Create a vCPU, and leave its registers as they are after a reset. */
 static __maybe_unused void open_vcpu(struct vm *vm, struct vcpu *vcpu, unsigned long id)
 {
 	vcpu->vm = vm;
@@ -273,7 +273,7 @@ static __maybe_unused void open_vcpu(struct vm *vm, struct vcpu *vcpu, unsigned 
 	set_up_cpuid(vcpu);
 }
 
-/* The first one must have the ID 0: it is the one that is interrupted. */
+/* Create a vCPU that is ready to run.  Interrupts go to the one with ID 0, the boot CPU. */
 static __maybe_unused void create_vcpu(struct vm *vm, struct vcpu *vcpu, unsigned long id)
 {
 	struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
@@ -290,7 +290,7 @@ static __maybe_unused void close_vcpu(struct vcpu *vcpu)
 	close(vcpu->fd);
 }
 
-/* KVM destroys it when the last vCPU is closed, too. */
+/* Close a VM.  KVM destroys the VM once its vCPUs are closed as well. */
 static __maybe_unused void close_vm(struct vm *vm)
 {
 	close(vm->fd);
@@ -298,7 +298,7 @@ static __maybe_unused void close_vm(struct vm *vm)
 	munmap(vm->code, PAGE_SIZE);
 }
 
-/* Have the vCPU make that many exits of a type when it runs, up to a write to DONE_PORT. */
+/* Have the vCPU make that many exits of a type when it runs, and then write to DONE_PORT. */
 static __maybe_unused void set_exits(struct vcpu *vcpu, const struct type *type,
 				     unsigned long exits)
 {
@@ -314,7 +314,7 @@ static __maybe_unused void set_exits(struct vcpu *vcpu, const struct type *type,
 	kvm_ioctl(vcpu->fd, "KVM_SET_REGS", KVM_SET_REGS, &regs);
 }
 
-/* The guest ended otherwise than it was told to. */
+/* Exit, with the reason for which a guest ended without a write to DONE_PORT. */
 _Noreturn static __maybe_unused void fail_with(const struct kvm_run *run)
 {
 	uint32_t i;
@@ -328,7 +328,7 @@ _Noreturn static __maybe_unused void fail_with(const struct kvm_run *run)
 	errx(1, "that is what the guest ended with");
 }
 
-/* Run the vCPU up to that write.  What else it asks of user space is none of its business. */
+/* Run the vCPU up to the write to DONE_PORT.  Other port I/O and MMIO has no effect. */
 static __maybe_unused void run_until_done(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -340,7 +340,7 @@ static __maybe_unused void run_until_done(struct vcpu *vcpu)
 	} while (run->exit_reason != KVM_EXIT_IO || run->io.port != DONE_PORT);
 }
 
-/* That many exits of each type that takes neither pages nor somebody who interrupts */
+/* Make that many exits of each type that needs neither pages nor interrupts. */
 static __maybe_unused void make_exits_of_types(struct vcpu *vcpu, unsigned long exits)
 {
 	unsigned int i;
@@ -353,7 +353,7 @@ static __maybe_unused void make_exits_of_types(struct vcpu *vcpu, unsigned long 
 	}
 }
 
-/* The pages that so many exits of a type want, to be unmapped after the run, or NULL */
+/* Map the pages that so many exits of a type need, for unmap_pages().  NULL if it needs none. */
 static __maybe_unused void *map_pages(struct vm *vm, const struct type *type,
 				      unsigned long exits)
 {
@@ -388,8 +388,8 @@ static __maybe_unused void set_irq(struct vm *vm)
 }
 
 /*
- * How many bytes of memory there are in slabs that the kernel cannot reclaim, and in areas per
- * CPU.  It has to add up first what it counts per CPU.
+ * How many bytes of memory there are in slabs that the kernel cannot reclaim, and in per-CPU
+ * areas.  The kernel has counters of these on each CPU: reading stat_refresh adds them up.
  */
 static __maybe_unused unsigned long unreclaimable_memory(void)
 {
@@ -413,7 +413,7 @@ static __maybe_unused unsigned long unreclaimable_memory(void)
 	return sum * 1024;
 }
 
-/* KVM's own count of exits, of all VMs that there are */
+/* KVM's own count of exits, over all VMs that exist */
 static __maybe_unused unsigned long exits_of_kvm(void)
 {
 	const char *name = "/sys/kernel/debug/kvm/exits";

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vm_latency PERIODS: how late a vCPU is whose task has a real-time priority.  It sleeps
- * until the next period of 8 ms begins, and lets the guest run up to an exit to user space,
- * that many times.  Print
+ * vm_latency PERIODS: how late a vCPU runs whose task has a real-time priority.  PERIODS times,
+ * the task sleeps until the next period of 8 ms begins, and then lets the guest run up to an
+ * exit to user space.  Print
  *
  *	MEAN P99.9
  *
- * of the times from the beginning of the period to that exit, in ns.  Without timers of high
- * resolution, that has a constant part of up to a tick.
+ * of the times from the beginning of a period to that exit, in ns.  Without high-resolution
+ * timers, these include a constant part of up to a tick.
  */
 #include <sched.h>
 #include <time.h>

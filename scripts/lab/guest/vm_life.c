@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vm_life RUNS VCPUS: what it costs to create and to destroy a VM with so many vCPUs, each of
- * which makes a few exits of each of several types in between, in nanoseconds.  Print
+ * vm_life RUNS VCPUS: how many nanoseconds it takes to create and to destroy a VM with so many
+ * vCPUs, each of which makes a few exits of several types in between.  Print
  *
  *	CREATE DESTROY WORK EXITS
  *
- * CREATE is CPU time, DESTROY is all of the time, which most of all is that of grace periods,
- * and WORK is the CPU time of that.  Where the TSC has a GHz and counts instructions, i.e. in
- * QEMU with one CPU, CPU time is instructions.  EXITS is KVM's own count of the exits of all
- * these VMs, if no other VM runs.
+ * CREATE is the CPU time of creating.  DESTROY is the elapsed time of destroying, most of which
+ * is waiting for grace periods, and WORK is its CPU time.  In QEMU with one CPU, where the TSC
+ * runs at 1 GHz and counts instructions, CPU time is a number of instructions.  EXITS is KVM's
+ * own count of the exits of all these VMs, if no other VM runs.
  *
- * Times are the mean of rounds' medians.  In each round there is one VM more beside those that
- * come and go.  Without that, it would be by chance whether they find a slab with room, or each
- * of them takes one and gives it back.
+ * Times are the mean over rounds of the median of a round.  Each round has one more VM that
+ * stays.  Without these, it would depend on chance whether a new VM finds room in the slabs,
+ * or each VM allocates a new slab and frees it again.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -46,10 +46,10 @@ static uint64_t read_clock(clockid_t clock)
 	return now.tv_sec * 1000000000ul + now.tv_nsec;
 }
 
-/* Of one VM each */
+/* The times of each VM of a round */
 static uint64_t create[MAX_RUNS], destroy[MAX_RUNS], work[MAX_RUNS];
 
-/* The exits of VM number @n, from its creation to its end */
+/* Create, run and destroy VM number @n of a round, and note its times.  Returns its exits. */
 static unsigned long live(unsigned long n, unsigned long vcpus)
 {
 	struct vcpu vcpu[MAX_VCPUS];

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * write_fuzz INPUTS SEED: write that many inputs to each file of the exit statistics that
- * can be written, in every way that there is to write, and have each of them accepted or
- * refused as Documentation/ABI/testing/sysfs-kernel-kvm_exit_stats says: what is accepted
- * does what it is to do, and nothing else, and what is refused does nothing.
+ * write_fuzz INPUTS SEED: write that many inputs to each writable file of the exit statistics,
+ * in every way that there is to write, and test that each input is accepted or refused as
+ * Documentation/ABI/testing/sysfs-kernel-kvm_exit_stats says: an accepted one must have its
+ * documented effect and no other, a refused one must have no effect.
  *
- * Then read all files in small pieces, and try what their modes do not offer.
+ * Then read all files in small pieces, and try what their modes do not permit.
  */
 #define _GNU_SOURCE
 #include <fts.h>
@@ -25,7 +25,7 @@
 #define MAX_TEXT	4096
 #define COMPLAINTS	5
 
-/* All that a write can change, as the files show it, and the number of summaries */
+/* All that a write can change: values, as files show them, and the number of summaries */
 struct state {
 	unsigned long enabled, interval, keys, slow_us, exits, cycles, summaries;
 };
@@ -44,7 +44,7 @@ static const struct {
 
 static const struct file {
 	const char *name;
-	/* What is accepted */
+	/* The range of accepted values */
 	unsigned long min, max;
 	/* The place of the value in the state, unless it is a trigger */
 	bool is_trigger;
@@ -80,7 +80,7 @@ static bool complain(const char *format, ...)
 	return false;
 }
 
-/* Tell what was tested since the last time. */
+/* Print the result of what was tested since the last call. */
 __attribute__((format(printf, 2, 3)))
 static bool report(bool enough, const char *format, ...)
 {
@@ -106,7 +106,7 @@ static int open_file(const char *name, int flags)
 	char path[PATH_MAX];
 
 	path_of(name, path);
-	/* 0600 is for O_CREAT, as in a shell, which finds the file. */
+	/* O_CREAT, which shells use for ">", needs a mode; the file exists already. */
 	return open(path, flags | O_CLOEXEC, 0600);
 }
 
@@ -139,7 +139,7 @@ static void count_summaries(void)
 
 	for (;;) {
 		length = read(log_fd, record, sizeof(record) - 1);
-		/* Records that were overwritten were counted before. */
+		/* EPIPE: records were overwritten that are not counted yet. */
 		if (length < 0 && errno == EPIPE)
 			errx(1, "the kernel log is too small");
 		if (length <= 0)
@@ -172,14 +172,14 @@ static void read_state(struct state *state)
 	state->summaries = summaries;
 }
 
-/* Have something to lose. */
+/* Make exits, so that a reset has something to empty. */
 static void make_exits(void)
 {
 	set_exits(&vcpu, &types[0], 5);
 	run_until_done(&vcpu);
 }
 
-/* What all files are fuzzed from: exits, and settings that tell a change of each */
+/* The state before a file is fuzzed: with exits, and with settings that show any change */
 static void set_up_state(struct state *state)
 {
 	must_write("enabled", "1");
@@ -192,20 +192,20 @@ static void set_up_state(struct state *state)
 }
 
 /*
- * What is to happen
+ * The expected effect of an input
  */
 
 struct verdict {
-	/* 0 if it is accepted */
+	/* 0 if the input is accepted */
 	int error;
-	/* This other one, too */
+	/* Another error that is as good, or 0 */
 	int or_error;
 	unsigned long value;
 };
 
 /*
- * A decimal number, which may begin with a "+" and with zeros, and end with a newline.  Only
- * the first page counts, and only up to a NUL.
+ * An input must be a decimal number, which may begin with a "+" and with zeros, and end with a
+ * newline.  Only the first page counts, and only up to a NUL.
  */
 static struct verdict judge(const struct file *file, const char *input, size_t length)
 {
@@ -218,7 +218,7 @@ static struct verdict judge(const struct file *file, const char *input, size_t l
 	if (input < end && *input == '+')
 		input++;
 	for (digits = input; input < end && *input >= '0' && *input <= '9'; input++) {
-		/* Not to wrap around: far above the maximum, it does not matter how far. */
+		/* Note an overflow: by how much a value exceeds the maximum does not matter. */
 		exceeds_64_bits |= __builtin_mul_overflow(verdict.value, 10, &verdict.value);
 		exceeds_64_bits |= __builtin_add_overflow(verdict.value, *input - '0',
 							  &verdict.value);
@@ -228,7 +228,7 @@ static struct verdict judge(const struct file *file, const char *input, size_t l
 	if (input < end && *input == '\n')
 		input++;
 	if (input < end) {
-		/* Both "no number" and "above the maximum" are true. */
+		/* An input that is no number can be above the maximum as well. */
 		refused.or_error = exceeds_64_bits ? ERANGE : 0;
 		return refused;
 	}
@@ -310,7 +310,7 @@ static size_t pick(char *input)
 	return text(input, words[below(&prng, ARRAY_SIZE(words))]);
 }
 
-/* Zeros and a digit or two, about as long as a page */
+/* An input about as long as a page, of zeros but for the last two bytes */
 static size_t page(char *input)
 {
 	size_t length = PAGE - 3 + below(&prng, 7), i;
@@ -321,7 +321,7 @@ static size_t page(char *input)
 	return length;
 }
 
-/* Change, insert or take a byte. */
+/* Change, insert or remove a byte. */
 static size_t mutate(char *input, size_t length)
 {
 	size_t at = below(&prng, length + 1);
@@ -364,7 +364,7 @@ static size_t make_input(char *input)
 		length = number(input, 2 * (unsigned long)below(&prng, INT_MAX));
 		break;
 	case 8:
-		/* A few above and below what 32 bits hold */
+		/* Values around the maximum of 32 bits */
 		length = number(input, UINT32_MAX + below(&prng, 8) - 4ul);
 		break;
 	case 9:
@@ -377,7 +377,7 @@ static size_t make_input(char *input)
 		length = page(input);
 		break;
 	case 13:
-		/* What follows a NUL is nobody's business. */
+		/* What follows a NUL must be ignored. */
 		length = pick(input);
 		input[length++] = '\0';
 		length += fill(input + length, below(&prng, 100));
@@ -410,7 +410,7 @@ static int open_some_way(const struct file *file)
 	return must_open(file->name, how);
 }
 
-/* At whatever offset, in whatever pieces: it is one value, and begins at its beginning. */
+/* At any offset and in any pieces, one write is one value, from its first byte on. */
 static ssize_t write_some_way(int fd, char *input, size_t length)
 {
 	size_t half = below(&prng, length + 1);
@@ -511,7 +511,7 @@ static bool fuzz(const struct file *file, unsigned int inputs)
 		size_t length = make_input(input), part = length;
 		int fd = open_some_way(file);
 
-		/* A value in two writes is two values. */
+		/* Write some inputs in two parts, each of which is then a value. */
 		if (!below(&prng, 8))
 			part = below(&prng, length + 1);
 		try_input(file, fd, input, part, &state, &tally);
@@ -528,10 +528,10 @@ static bool fuzz(const struct file *file, unsigned int inputs)
 }
 
 /*
- * What else can be tried
+ * Reading, and what must be refused
  */
 
-/* In small pieces, and from anywhere, the text is the same. */
+/* Test that a file has the same text if it is read in small pieces, or from any offset on. */
 static void read_pieces(const char *path)
 {
 	char whole[MAX_TEXT + 8], pieces[MAX_TEXT + 8];
@@ -542,7 +542,7 @@ static void read_pieces(const char *path)
 	if (fd < 0)
 		err(1, "%s", path);
 	length = read(fd, whole, MAX_TEXT);
-	/* A reason without keys has none. */
+	/* Only "keys" may be empty, if a reason has no keys. */
 	if ((length < 2 || whole[length - 1] != '\n') && (length || !strstr(path, "/keys")))
 		complain("%s: read %zd", path, length);
 
@@ -574,7 +574,7 @@ static void must_refuse(const char *path, int flags, int error)
 		close(fd);
 }
 
-/* A mode that was changed does not make a file do what it cannot. */
+/* Test that a file without a read (write) function cannot be read (written) even with mode 0600. */
 static void change_mode(const char *path, mode_t mode)
 {
 	char byte = '1';

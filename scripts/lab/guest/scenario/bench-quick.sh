@@ -1,15 +1,15 @@
 # shellcheck shell=sh
-# What an exit costs: without the statistics, with them switched off and on, with keys, of
-# which "new-keys" has another one each time, counting toward a summary, and with trace events.  One line for each measurement, in cycles, see
-# exit_loop.c:
+# What an exit costs: without the statistics, with the statistics off and on, with keys ("new-keys"
+# are exits of which each has another key), with summaries, and with trace events.  Each
+# measurement is one line, in cycles, see exit_loop.c:
 #
 #	exit TYPE HOW LEAST MEAN
 #
-# and one for the exits that were counted of a load, beside KVM's own count:
+# For each load, one line with the number of exits that were counted, and KVM's own count as OF:
 #
 #	counted HOW LOAD EXITS OF
 #
-# and one for the life of a VM, see vm_life.c, of 1000 or, in Bochs, 100:
+# And one line for creating and destroying 1000 VMs, in Bochs 100, see vm_life.c:
 #
 #	life HOW CREATE DESTROY WORK EXITS
 . /lib/l1.sh
@@ -17,8 +17,8 @@
 events=/sys/kernel/tracing/events/kvm
 cd "$HOME" || exit
 
-# loop HOW RUNS [COMMAND...]: exits of all types, with the command before each loop.
-# Twice as many exits fit between two timer ticks.
+# loop HOW RUNS [COMMAND...]: measure exits of all types, with COMMAND as a prefix of exit_loop.
+# Even a run with twice these numbers of exits is shorter than the time between two timer ticks.
 loop()
 {
 	how=$1 runs=$2 all=0
@@ -56,8 +56,9 @@ echo 1 >"$STATS/keys"
 loop_counted keys
 new_keys keys
 echo 0 >"$STATS/keys"
-# A summary is due in few runs, and is printed, up to the rate limit, by a work item, and not
-# to the console: LEAST leaves these runs out, i.e. is with counting and without printing.
+# Measure what counting toward a summary costs, without printing: a summary is due in few runs
+# only, which LEAST leaves out.  A work item prints it, up to the rate limit, and not to the
+# console.
 echo 500 >"$STATS/interval"
 loop_counted interval
 unload_kvm

@@ -1,33 +1,34 @@
 # shellcheck shell=sh
 # boot: parameters=tsc=reliable limit=1800
-# What readers cost, by the number of vCPUs that live and have made exits, and what memory
-# the statistics take, on a machine with some possible CPUs, one of them present.  One
-# figure per line:
+# What readers cost, depending on the number of existing vCPUs that have made exits, and how much
+# memory the statistics take.  CPUS is the number of possible CPUs, of which one is present.
+# One figure per line:
 #
 #   read WHAT CPUS VCPUS INSTRUCTIONS
 #	to read WHAT once: "files" are those in sysfs that the tool reads for all numbers of
 #	the system, "tool" is all that the tool does, from exec() to exit(), "debugfs" is the
 #	table of the system, "total" the file total_exits alone.  "summary" is to write to
-#	dump, which calls what the work item of summaries calls, and waits for no console:
-#	the lines are below its log level.  "reset" is to write to reset with the most VMs that
-#	are gone to forget.  A repeated string instruction counts each time.
+#	dump, which calls the same function as the work item that prints summaries, without
+#	waiting for a console: its log level hides the lines.  "reset" is to write to reset
+#	while the list of VMs that are gone is full.  Each repetition of a string instruction
+#	counts as an instruction.
 #   end with|without CPUS VCPUS INSTRUCTIONS
-#	the end of a VM with 4 vCPUs, with the feature and without, see vm_life.c, while
-#	VCPUS others live
+#	to destroy a VM with 4 vCPUs, with the feature and without, see vm_life.c, while
+#	VCPUS other vCPUs exist
 #   slab WHAT with|without CPUS BYTES
 #	slab memory, with the feature and without: "loaded" is what loading KVM takes,
-#	"created" what VCPUS vCPUs take, "exited" the same when they have made exits, "left"
-#	what is left of four times as many that are gone
+#	"created" what VCPUS vCPUs take, "exited" the same when they have made exits, "keyed"
+#	the same with keys, "left" what eight times as many vCPUs that are gone have left
 #   latency alone|scraped CPUS MEAN P99.9
 #	how late a vCPU with a real-time priority is, see vm_latency.c, alone, and beside the
-#	tool, which reads all of the system and of each VM ten times a second, with 64 vCPUs
-#	more.  It is out of step with the vCPU's periods: in step, what is late would be late
-#	each time, or never.
+#	tool, which reads all of the system and of each VM ten times a second, while 64 more
+#	vCPUs exist.  The tool's interval is no multiple of the vCPU's period: otherwise the
+#	tool would disturb the same periods each time, or none.
 #   rows CPUS ROWS
-#	that all these vCPUs have in all
+#	the number of rows of all VCPUS vCPUs together
 #
-# Slab memory is that which the kernel cannot reclaim.  The bytes are exact but for pages
-# of small objects that a change begins or empties.
+# Slab memory here is what the kernel cannot reclaim.  The kernel counts it in whole pages, so
+# BYTES is exact but for pages that are partly used.
 . /lib/l1.sh
 VCPUS=512
 cd "$HOME" || exit
@@ -35,20 +36,20 @@ cd "$HOME" || exit
 possible=$(cat /sys/devices/system/cpu/possible)
 cpus=$((${possible#*-} + 1))
 
-# Let what is being freed be free: the kernel puts that off.
+# Wait before: the kernel frees some memory with a delay.
 slab_bytes()
 {
 	sleep 1
 	read_cost slab
 }
 
-# slab WHAT BYTES: less those from before
+# slab WHAT BYTES: print BYTES less $before
 slab()
 {
 	echo "slab $1 $way $cpus $(($2 - before))"
 }
 
-# For shells that run while vCPUs live
+# Scripts that read_cost runs while vCPUs exist
 cat >slab.sh <<'EOF'
 sleep 1
 read_cost slab
@@ -76,7 +77,8 @@ life=${life% *}
 echo "end $1 $2 $3 ${life##* }"
 END
 
-# The scheduler would let others run before those with a real-time priority now and then.
+# Switch off the scheduler's fair server, which now and then runs other tasks before those with
+# a real-time priority.
 cat >latency.sh <<'END'
 cpus=$1
 ! cd /sys/kernel/debug/sched/fair_server/cpu0 2>/dev/null || echo 0 >runtime
@@ -95,7 +97,7 @@ END
 for way in without with; do
 	modules=/lib/modules
 	[ $way = with ] || modules=/lib/modules/without
-	# Once before, for what stays: caches, and what they begin with
+	# Load KVM and run VMs once before measuring: that creates caches, which stay.
 	load_kvm $modules
 	read_cost vms 1 $VCPUS 2 true
 	unload_kvm
@@ -109,7 +111,7 @@ for way in without with; do
 	[ $way = without ] || echo 1 >"$STATS/keys"
 	slab keyed "$(read_cost vms 1 $VCPUS 2 sh slab.sh)"
 	[ $way = without ] || echo 0 >"$STATS/keys"
-	# What caches keep is there once.
+	# Measured again here, so that what the caches keep by now is not part of "left"
 	before=$(slab_bytes)
 	for _ in 1 2 3 4 5 6 7 8; do
 		read_cost vms 1 $VCPUS 2 true
@@ -123,7 +125,8 @@ read_cost vms 1 64 2 sh latency.sh "$cpus"
 for vcpus in 1 64 256; do
 	read_cost vms 1 $vcpus 2 sh read.sh "$cpus" $vcpus
 done
-# What is gone is read, too, and what was freed changes where memory is: last of all
+# Last of all, as these leave VMs that are gone, which readers read, too, and as memory that was
+# freed changes the addresses of what comes after
 for vcpus in 1 64 256; do
 	read_cost vms 1 $vcpus 2 sh reset.sh "$cpus" $vcpus
 done

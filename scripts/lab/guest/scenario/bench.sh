@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154  # "all" is that of loop()
 # boot: memory=1024 limit=1500
-# In addition to "bench-quick", what an exit costs with what people use instead, and
-# what that loses.
+# In addition to "bench-quick", what an exit costs with the tools that people use instead, and
+# how many exits these tools miss.
 . /scenario/bench-quick.sh
 
 # perf_kvm_stat COMMAND...: adds the number of exits that it saw to the file "seen"
@@ -19,8 +19,8 @@ perf_stat()
 	awk -F , '$3 == "kvm:kvm_exit" { print $1 }' stats >>seen
 }
 
-# with_bpftrace PROGRAM COMMAND...: likewise.  Once it is attached, bpftrace starts what
-# opens the other end of a pipe, and when that ends, so does bpftrace.
+# with_bpftrace PROGRAM COMMAND...: likewise.  bpftrace starts "cat gate" once its probes are
+# attached, and ends with it: to open the FIFO waits for the former, to close it is the latter.
 with_bpftrace()
 {
 	bpftrace -o bpftrace.log -c "cat gate" "$1" &
@@ -32,21 +32,22 @@ with_bpftrace()
 	awk '/^@count\[/ { print $NF }' bpftrace.log >>seen
 }
 
-# counted HOW LOAD OF: what is in the file "seen"
+# counted HOW LOAD OF: print the sum of the numbers in the file "seen" as EXITS
 counted()
 {
 	echo "counted $1 $2 $(awk '{ n += $1 } END { print n + 0 }' seen) $3"
 	rm seen
 }
 
-# A vCPU of real-time priority, as low latency wants it, leaves hardly any time to who
-# reads events.
+# A vCPU with a real-time priority, as used for low latency, leaves hardly any time to a task
+# that reads events.
 realtime()
 {
 	chrt -f 1 exit_loop cpuid 1000 40
 }
 
-# Many vCPUs that come and go, as on a host that is up for long: KVM's counts, too
+# Create and destroy many vCPUs, as on a host that is up for long.  The lines that are printed
+# have KVM's own count of the exits of each.
 churn()
 {
 	vcpus=0
@@ -78,7 +79,7 @@ unload_kvm
 load_kvm /lib/modules exit_stats_interval=0 halt_poll_ns=0
 result=$(realtime)
 echo "counted enabled realtime $(cat "$STATS/total_exits") ${result##* }"
-# It would take Bochs minutes.
+# Not in Bochs, where this would take minutes
 if ! in_bochs; then
 	echo 1 >"$STATS/reset"
 	with_bpftrace /lib/vcpu-exits.bt churn >loops

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # boot: parameters=kvm.exit_stats_interval=1234
-# KVM built in, with both vendors: the one that the CPU has is active from the boot.
+# KVM built in, for both vendors: that of the CPU is active from boot on.
 . /lib/l1.sh
 
 case $(vendor) in

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # boot: memory=512 cpus=2 limit=900
-# Guests and a VMM without privileges as enemies of the statistics: see enemy.c.  The kernel
-# hands "seconds=" and "seed=" on its command line to init, and so on to here.
+# Guests and a VMM without privileges attack the statistics: see enemy.c.  The kernel passes
+# "seconds=" and "seed=" of its command line to init as variables, which this script inherits.
 . /lib/l1.sh
 
 cd "$HOME" || exit
@@ -16,7 +16,8 @@ timeout -s KILL $((seconds + 120)) enemy "$seconds" "$seed" 2>&1 || rc=$?
 check "it came to its end, with status 0 ($rc)" [ $rc = 0 ]
 leaks=/sys/kernel/debug/kmemleak
 if [ -e $leaks ]; then
-	# What is younger than 5 s, or seen for the first time, does not count.
+	# kmemleak reports only objects that are older than 5 s, and did not change since the
+	# scan before: wait, and scan twice.
 	sleep 6
 	echo scan >$leaks
 	sleep 6
@@ -26,6 +27,6 @@ if [ -e $leaks ]; then
 		sh -c "! grep -q exit_stats $leaks"
 fi
 check "KVM can be unloaded" unload_kvm
-# Without summaries, of which there are many
+# Leave out the summaries, of which there are many
 echo "--- dmesg"
 dmesg | grep -v 'kvm_exit_stats: ' || :

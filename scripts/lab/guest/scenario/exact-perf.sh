@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # boot: memory=640
-# In addition to "exact", how often perf kvm stat says that the guest accessed each port and
-# each page without memory, beside what the keys say.
+# In addition to "exact", compare how often the guest accessed each port and each page of MMIO
+# according to perf kvm stat and according to the keys.
 
-# Runs in place of the command, whose exits are counted by perf as well.
+# exact.sh calls this function in place of the program "guest", so that perf counts its exits, too.
 guest()
 {
 	perf kvm stat record -a -m 8M -o /tmp/perf.data -- /bin/guest 2>/tmp/perf.log ||
@@ -11,7 +11,8 @@ guest()
 }
 . /scenario/exact.sh
 
-# "KIND WHAT COUNT", of ports by direction, of pages as a whole
+# perf_keys EVENT: print "KEY COUNT", with "port:NUMBER:read" or "port:NUMBER:write" as KEY, or
+# "page:ADDRESS" for reads and writes together
 perf_keys()
 {
 	TERM=dumb perf --no-pager kvm -i /tmp/perf.data stat report --event="$1" </dev/null 2>&1 |
@@ -28,7 +29,7 @@ perf_keys ioport >/tmp/perf.keys
 perf_keys mmio >>/tmp/perf.keys
 echo "--- perf"
 cat /tmp/perf.keys
-# On VMX, the page of the APIC has exits of its own.
+# Leave out the page of the APIC on VMX, which has exit reasons of its own.
 awk -v isa="$(cat "$STATS/isa")" '
 	NR == FNR {
 		perf[$1] += $2

@@ -1,15 +1,16 @@
 # shellcheck shell=sh
-# Every exit of a real Linux guest beside its kvm_exit event, by reason, and
-# beside what KVM itself counts: its total, and the few reasons that it has.  And
-# the time in the guest and away beside that from the first to the last event, and what
-# KVM_RUN returned with beside its kvm_userspace_exit events, and what exits were for
-# beside the events that tell.
+# Compare what the statistics have of a real Linux guest with other sources:
+# - exits by reason with kvm_exit events, and with KVM's own counters, i.e. its total and those
+#   of a few reasons
+# - the time in the guest and away with the time from the first to the last event
+# - what KVM_RUN returned with, with kvm_userspace_exit events
+# - keys, i.e. what exits were for, with the events that have this
 . /lib/l1.sh
 TRACE=/sys/kernel/tracing/instances/exact
 KVM=/sys/kernel/debug/kvm
 
-# The files in $KVM that are incremented once by the handler of a reason, and by
-# nothing else that this guest does
+# Print pairs of a reason and a file in $KVM, a counter that the handler of that reason increments
+# once, and nothing else that this guest does
 own_counters()
 {
 	cat <<-END
@@ -27,7 +28,8 @@ own_counters()
 }
 
 load_kvm
-# The event with the bare number, which not all kernels can show of it
+# An event probe on kvm_exit for exit_reason as a number: kvm_exit itself prints its name, and not
+# every kernel can print the number instead.
 # shellcheck disable=SC2016  # a field of the event
 echo 'e:exact/kvm_exit kvm.kvm_exit info1=$info1:x64 intr_info=$intr_info:u32 exit_reason=$exit_reason:u32' \
 	>/sys/kernel/tracing/dynamic_events
@@ -41,7 +43,7 @@ for event in userspace_exit msr pio cpuid hypercall cr page_fault mmio; do
 done
 guest
 echo 0 >"$TRACE/tracing_on"
-# The TSC and the code of each
+# Print the TSC and the exit code of each event.
 awk '{
 	for (i = 3; i < NF; i++) {
 		if ($i == "kvm_exit:") {
@@ -57,14 +59,15 @@ lost=$(awk '/^(overrun|commit overrun|dropped events):/ { n += $NF } END { print
 own_counters | while read -r reason file; do
 	echo "own $reason $(cat "$KVM/$file")"
 done >/tmp/counts
-# UNKNOWN has the last code that no other reason has: it is all of those.
+# UNKNOWN counts all codes that no other reason has, and its file "reason" has only the last of
+# them: name it "unknown", as the events with such codes below.
 for dir in "$STATS"/reasons/*; do
 	read -r code <"$dir/reason"
 	[ "${dir##*/}" != UNKNOWN ] || code=unknown
 	read -r count <"$dir/count"
 	echo "ours ${dir##*/} $code $count"
 done >>/tmp/counts
-# In VMX the basic exit reason is 16 bits of the field.
+# On VMX, the basic exit reason is the low 16 bits of exit_reason.
 mask=0xffffffff
 [ "$(cat "$STATS/isa")" != vmx ] || mask=0xffff
 cut -d ' ' -f 2 /tmp/events | sort | uniq -c |
@@ -104,7 +107,8 @@ awk -v exits="$(kvm_exits)" '
 		print all == exits ? "ok" : "not ok", "our total " all " = KVM exits " exits
 	}' /tmp/counts
 
-# "reason KVM_EXIT_IO (2)"; EINTR is "restart".  Only what comes after an exit is of one.
+# Events end in "reason KVM_EXIT_IO (2)" etc.; "restart" is EINTR, i.e. KVM_EXIT_INTR (10).  Skip
+# those before the first exit: the statistics count a return with the exit before it.
 awk '/: kvm_exit: / { exits++ }
 	/: kvm_userspace_exit: / && exits {
 		gsub(/[()]/, "", $NF)
@@ -125,10 +129,12 @@ check "KVM_RUN returned as often as events say, by reason ($(wc -l </tmp/user.ev
 	cmp /tmp/user.events /tmp/user.ours
 diff /tmp/user.events /tmp/user.ours || :
 
-# "KEY COUNT" of the keys that there are events of.  No event tells of memslots: all of them
-# are one here, which is all but the hole for MMIO below the BIOS, and on VMX the APIC's page.
-# There, a page fault comes with the qualification, and after the first one, MMIO is a
-# misconfiguration, of which no event tells how it was accessed.
+# Print "KEY COUNT" of each key that events tell of.  No event has the memslot, so count all of
+# them as "memslot:*": all addresses but the hole for MMIO below the BIOS, and on VMX also the
+# page of the APIC in that hole.  The access is in the error code of kvm_page_fault, which on VMX
+# is the exit qualification.  On VMX, only the first access to a page of MMIO is a page fault.
+# Later ones are EPT misconfigurations, whose key has no access: count kvm_mmio events instead,
+# less the one after each page fault.
 awk -v isa="$(cat "$STATS/isa")" '
 	function hex(text) {
 		sub(/^0x/, "", text)
@@ -171,7 +177,7 @@ awk -v isa="$(cat "$STATS/isa")" '
 		key = "port:" $(i + 3) ":" $(i + 5) ":" substr($(i + 1), 5)
 	}
 	event == "kvm_cpuid:" {
-		# As KVM itself has it, ECX tells of these leaves only.
+		# ECX is part of the key only for these leaves, as in KVM.
 		leaf = hex($(i + 2))
 		has_subleaves = leaf ~ /^0x(8000000)?[47bdf]$/ || \
 			leaf ~ /^0x(800000)?(10|12|14|17|18|1d|1e|1f|20|23|24|26)$/
@@ -231,7 +237,7 @@ awk '
 		for (key in least) {
 			keys++
 			exact += least[key] == traced[key]
-			# Of memslots, one may be there, and another of others.
+			# memslot:* stands for several keys, some of which may be in "other".
 			if (key ~ /^memslot/)
 				most[key] += other[reason[key]]
 			if (traced[key] < least[key] || traced[key] > most[key])
@@ -243,7 +249,7 @@ awk '
 			if (sum[name] != all[name])
 				print "not ok " name ": keys and others are " sum[name] " of " all[name]
 		}
-		# One in 8 has no way not to be there.
+		# If a kind has less than 8 keys, there was room for each: none may be missing.
 		for (key in traced) {
 			kind = substr(key, 1, index(key, ":"))
 			if (!(key in least) && kinds[kind] < 8)

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# A KVM whose fastpath handles CPUID, see fastpath.sed: exits of a reason that the
-# statistics know nothing special of are counted where the guest is re-entered at once.
+# A KVM whose fastpath handles CPUID, see fastpath.sed: exits are counted also where a fastpath
+# handler that the statistics do not know re-enters the guest.
 . /lib/l1.sh
 TRACING=/sys/kernel/tracing
 
@@ -17,7 +17,7 @@ kvm-amd)
 esac >$TRACING/dynamic_events
 echo 1 >$TRACING/events/kprobes/slow_path/enable
 
-# A loop of 1000 exits, one of twice as many, and one to begin with, in one vCPU
+# In one vCPU, loops of 1000, 1000 and 2000 exits, see exit_loop.c
 exits=$(exit_loop cpuid 1000 1 | cut -d ' ' -f 3)
 slow=$(awk '$1 == "slow_path" { print $2 }' $TRACING/kprobe_profile)
 check "$slow of $exits exits take the slow path, CPUID only once" [ "$slow" -lt 1000 ]

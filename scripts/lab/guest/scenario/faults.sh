@@ -1,14 +1,14 @@
 # shellcheck shell=sh
 # boot: limit=3000
-# Allocations that fail, one after the other, and from each on, in all that the statistics
-# take part in: an error is the worst that may come of it, and nothing is left behind.  Where
-# it is only the statistics that get no memory, KVM does all the same.
+# For each operation that involves the statistics, let each of its allocations fail, first one at a
+# time, then all from that one on.  The operation may return an error, but must do no other harm
+# and leave nothing behind.  If only allocations of the statistics fail, KVM must work.
 . /lib/l1.sh
 cd "$HOME" || exit
 DEBUG=/sys/kernel/debug
 MODULE=/lib/modules/$(vendor).ko
 
-# Without a word about each, whatever the size, even if the kernel could wait for memory
+# Let allocations of any size fail, without a message for each, and also those that may sleep.
 for dir in "$DEBUG/failslab" "$DEBUG/fail_page_alloc"; do
 	echo 0 >"$dir/verbose"
 	echo N >"$dir/ignore-gfp-wait"
@@ -17,13 +17,15 @@ echo N >"$DEBUG/fail_page_alloc/ignore-gfp-highmem"
 echo 0 >"$DEBUG/fail_page_alloc/min-order"
 echo Y >"$DEBUG/fail_page_alloc/task-filter"
 echo 100 >"$DEBUG/fail_page_alloc/probability"
-# vmalloc() tells of its failures, with a trace: that is no bad console then.
+# vmalloc() warns of its failures, with a call trace: keep that off the console, as boot.sh would
+# take it for a bad line.
 echo 4 >/proc/sys/kernel/printk
 
 dmesg -c >/dev/null
-# What scripts/lab/bad-console has, but for that, since the last time.  kmemleak itself may get
-# no memory, and then looks at more than it has to.  A module whose static keys get none
-# has the kernel warn, and once more for each of them: that is no matter of KVM.
+# Whether the kernel log since the last call has no bad line, much as scripts/lab/bad-console has
+# it, but without call traces.  Two failures do not count: kmemleak, which then scans more
+# than needed, unless it switches itself off, and the static keys of a module, of each of which
+# the kernel warns in jump_label.c, as these are not KVM's.
 bad_lines()
 {
 	log_lines >log
@@ -32,8 +34,8 @@ bad_lines()
 		grep -nE 'BUG|WARNING|KASAN|UBSAN|Oops|INFO:|ODEBUG|general protection|unable to handle|unreferenced|kmemleak: .*disabled'
 }
 
-# only_below [FUNCTION]: have only those allocations fail that this one of kvm.ko asks for,
-# itself or by what it calls, or all again
+# only_below [FUNCTION]: let allocations fail only if this function of kvm.ko is in the call
+# trace; without FUNCTION, all again
 only_below()
 {
 	range="0 0xffffffffffffffff"
@@ -46,7 +48,7 @@ only_below()
 	done
 }
 
-# without_rows TYPE TIMES: a guest whose rows get no memory that many times, -1 for ever
+# without_rows TYPE TIMES: run a guest while the first TIMES allocations of rows fail, -1 for all
 without_rows()
 {
 	echo 1 >"$STATS/reset"
@@ -74,7 +76,7 @@ without_rows()
 		sh -c "dmesg | grep -q ': $dropped more exits were dropped for want of memory'"
 }
 
-# The laws, with a guest of a few exits
+# Run a guest with a few exits, and test some of "What is exact" in exit-stats.rst.
 laws()
 {
 	echo 1 >"$STATS/reset"
@@ -83,7 +85,7 @@ laws()
 		[ "$exits" -ge 400 ] && [ "$(sum_of cycles_total)" = "$(cat "$STATS/total_cycles")" ]
 }
 
-# faults NAME OPTION... OPERATION...
+# faults NAME FAIL_NTH'S-ARGUMENT...
 faults()
 {
 	what=$1
@@ -138,8 +140,9 @@ check "nothing bad in the log" bad_lines
 check "the laws hold after all" laws
 
 rmmod "$(vendor)"
-# Some thousand allocations, most of them for the directories of reasons, which are all
-# the same: the step has nothing in common with how many one directory takes.
+# Loading takes some thousand allocations, most of them for the directories of reasons, each with
+# the same ones.  Let only each STEP-th of them fail.  STEP is a prime, so that not always the same
+# allocation of a directory fails.
 faults "load" -s 211 load "$MODULE"
 check "load: no directory is left" [ ! -e "$STATS" ]
 check "load: no table is left" [ ! -e "$TABLE" ]
@@ -153,7 +156,8 @@ check "load, the statistics without memory: no directory is left" [ ! -e "$STATS
 insmod "$MODULE"
 check "load: the laws hold after all" laws
 
-# What is younger than 5 s, or seen for the first time, does not count.
+# kmemleak reports only objects that are older than 5 s, and did not change since the scan before:
+# wait, and scan twice.
 sleep 10
 echo scan >"$DEBUG/kmemleak"
 sleep 6

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # boot: memory=3072 limit=3000
-# A host with Debian's kernel: do what /lib/host-readme says in "On a real host".  Files are
-# those of the machine that the emulator runs on, below those of Debian's kernel; what is
-# written, by compilers above all, stays in memory.  "top=" on the kernel's command line is
-# where the repository is.
+# A host with Debian's kernel: run the commands of section "On a real host" in /lib/host-readme.
+# The root directory is an overlay: what is written, mostly by compilers, is in memory, below that
+# are the files of Debian's kernel, then those of the machine that the emulator runs on.  "top="
+# on the kernel command line is the path of the repository.
 . /lib/l1.sh
 top=${top:?}
 
@@ -36,7 +36,7 @@ done
 mount -t tmpfs tmpfs /root/run
 ln -s /proc/self/fd /dev/fd
 
-# Of this host nothing was built, and it loaded KVM when it was booted.
+# Make this a host that has built no modules yet, and has loaded its own KVM at boot.
 rm -rf "/root$top/build/modules"
 on_host "modprobe $(vendor)"
 check "the host has no statistics" [ ! -e "$STATS" ]

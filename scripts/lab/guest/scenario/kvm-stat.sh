@@ -1,16 +1,16 @@
 # shellcheck shell=sh
-# The kernel's own kvm_stat, which takes each file at the top of KVM's directory in debugfs
-# for a number that each VM has, while a VM runs.
+# Run the kernel's own kvm_stat while a VM runs: it expects each file at the top of KVM's directory
+# in debugfs to have one number, and each VM to have that file, too.
 . /lib/l1.sh
 cd "$HOME" || exit
 
-# kvm_stat_of OPTION: what it shows in a second, in the file "shown"
+# kvm_stat_of OPTION: write what kvm_stat shows after a second to the file "shown"
 kvm_stat_of()
 {
 	timeout 200 python3 -S -B /usr/bin/kvm_stat --once "$1" >shown 2>&1
 }
 
-# shows NAME: once, a total that is not 0, and what came to it
+# shows NAME: whether "shown" has that name once, with a total and an increase greater than 0
 shows()
 {
 	awk -v name="$1" '$1 == name && NF == 3 { n++; good = $2 > 0 && $3 > 0 }

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # boot: limit=900
-# Lockdown, which there is no way back from: the tables in debugfs are refused, the files
-# in sysfs are not.
+# Under lockdown, which cannot be switched off again, opening the tables in debugfs is refused,
+# while the files in sysfs work.
 . /lib/l1.sh
 cd "$HOME" || exit
 DEBUG=/sys/kernel/debug
@@ -13,11 +13,11 @@ refused()
 	! cat "$1" >actual 2>&1 && grep -q "Operation not permitted" actual
 }
 
-# Modules without a signature come first.
+# Load KVM before, as lockdown refuses modules without a signature.
 load_kvm
 mount -t securityfs securityfs /sys/kernel/security
-# A VM that has had exits, and has no more: a Linux guest takes too long with a kernel
-# that looks at itself that much.
+# A VM that has made exits and is then stopped.  Not a Linux guest, which takes too long on a
+# kernel with all these checkers.
 echo 0 >"$STATS/interval"
 exit_loop cpuid 1000 1000000 >/dev/null &
 vm=$!

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# KVM as modules: the directory comes and goes with the vendor module, whatever
-# is open below it, and the switches stay with kvm.ko.
+# KVM as modules: the directory in sysfs comes and goes with the vendor module, even if files in
+# it are open, and the switches keep their values as long as kvm.ko is loaded.
 . /lib/l1.sh
 
 no_entry()
@@ -56,8 +56,8 @@ exit_loop cpuid 100 1 >/dev/null
 check "exits are counted when it is switched on" [ "$(cat "$STATS/total_exits")" -gt 100 ]
 unload_kvm
 
-# Have that many VMs come and go, and tell how much is in use then.  KASAN frees memory late,
-# which sways free memory more than tables do: count their rows where SLUB does.
+# Create and destroy that many VMs, and print how much is in use then: rows, if SLUB counts them,
+# or else memory.  With KASAN, which frees memory late, used memory varies too much.
 runs=200
 rows=/sys/kernel/slab/kvm_exit_stat/objects
 loop()
@@ -76,7 +76,7 @@ loop()
 load_kvm /lib/modules exit_stats_interval=0
 limit=$runs
 unit=kB
-# Each VM has three or more.
+# Each VM has three or more rows, so a leak of all of them is more than two per VM.
 [ ! -e $rows ] || limit=$((2 * runs)) unit=rows
 loop >/dev/null
 before=$(loop)

@@ -7,7 +7,7 @@ mkdir with without
 cp /bin/printcount.sh /lib/modules/printcount/printcount.ko with/
 cp /bin/printcount.sh without/
 
-# fails_with TEXT COMMAND...: the text is its last line, on stderr or in the kernel log
+# fails_with TEXT COMMAND...: whether the command fails, with TEXT on stderr or in the kernel log
 fails_with()
 {
 	text=$1
@@ -15,7 +15,8 @@ fails_with()
 	! "$@" >out 2>err && { cat err && log_lines; } | grep -qF "$text"
 }
 
-# One summary of all exits, and nothing else: the counts add up to the first line.
+# Whether a file is one summary and nothing else, and its counts add up to the total of its first
+# line and to total_exits
 is_summary()
 {
 	cat "$1"

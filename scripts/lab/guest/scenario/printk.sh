@@ -1,23 +1,23 @@
 # shellcheck shell=sh
 # boot: cpus=2 limit=900
-# Summaries on a console that takes its time, with one CPU and with two: nothing stalls, no
-# vCPU waits for the console, none gets lost, and no guest floods the log.
+# Print summaries to a slow console, with one CPU and with two: nothing stalls, no vCPU waits for
+# the console, no summary gets lost, and no guest floods the log.
 . /lib/l1.sh
 cd "$HOME" || exit
 
-# What an impatient kernel complains about: soft lockups of 4 s, RCU stalls of 5 s,
-# tasks that hang for 10 s.  boot.sh looks for these complaints.
+# Have the kernel complain early: of soft lockups of 4 s, RCU stalls of 5 s, and tasks that hang
+# for 10 s.  boot.sh looks for these messages.
 echo 2 >/proc/sys/kernel/watchdog_thresh
 echo 5 >/sys/module/rcupdate/parameters/rcu_cpu_stall_timeout
 echo 10 >/proc/sys/kernel/hung_task_timeout_secs
 check "soft lockups are looked for" value_is /proc/sys/kernel/soft_watchdog 1
 check "RCU stalls are looked for" value_is /sys/module/rcupdate/parameters/rcu_cpu_stall_suppress 0
 
-# 960 characters per second, if the console is as slow as its line
+# 9600 baud are 960 characters per second, if the emulator takes the speed of the line into account.
 stty -F /dev/ttyS0 9600
 online=/sys/devices/system/cpu/cpu1/online
 
-# Without a leading 0, which would make it octal
+# Print the uptime in ms, without a leading 0, with which the shell would take it for octal
 uptime_ms()
 {
 	read -r up _ </proc/uptime
@@ -26,7 +26,7 @@ uptime_ms()
 	echo "${up#0}0"
 }
 
-# Count, and keep the longest time from one turn to the next, in ms
+# Count turns of a loop, and note the longest time from one turn to the next, in ms.
 other_task()
 {
 	turns=0 longest=0 last=$(uptime_ms)
@@ -39,7 +39,7 @@ other_task()
 	echo "$turns $longest" >other
 }
 
-# With all summaries that are allowed in some time ahead of it
+# Load KVM anew, as the limit on summaries in some time then starts anew.
 reload_kvm()
 {
 	unload_kvm
@@ -47,7 +47,7 @@ reload_kvm()
 	dmesg -c >/dev/null
 }
 
-# load TYPE EXITS VMS: that many VMs at once, each with 4 * EXITS exits and a few more
+# load TYPE EXITS VMS: run that many VMs at once, each with 4 * EXITS exits and a few more
 load()
 {
 	i=0 pids=
@@ -74,7 +74,7 @@ try()
 	echo 1 >"$STATS/interval"
 	start=$(uptime_ms)
 	load "$2" "$3" "$4"
-	# Tells what was folded into none
+	# Reports the folded summaries that no printed one has reported yet
 	last_summary
 	passed=$(($(uptime_ms) - start))
 	echo 5 >/proc/sys/kernel/printk
@@ -99,8 +99,8 @@ try()
 	fi
 }
 
-# How long it takes to add and to delete a memslot, in us, beside a vCPU with exits in a loop,
-# and the console
+# Measure how long it takes to add and to delete a memslot, in us, while a vCPU makes exits in a
+# loop and messages go to the console.  Sets "us" and "exits".
 memslots()
 {
 	echo 7 >/proc/sys/kernel/printk
@@ -110,10 +110,11 @@ memslots()
 	echo "# $us us for a memslot, $exits exits, $(count_summaries) summaries"
 }
 
-# Printing is for no vCPU to do, which memslots would have to wait for: to add and to delete
-# one takes no longer than when another task prints the same, but for five lines.  A line
-# keeps a CPU for 100 ms, and if that is the one of the vCPU, each of the three or so grace
-# periods waits for one.  A summary has more lines, and memslots would wait for all of them.
+# No vCPU may print a summary itself, as changes of memslots wait for vCPUs.  So adding and
+# deleting a memslot must not take much longer than when another task prints as much: at most
+# twice as long, and five lines more.  A line takes a CPU 100 ms; if that is the CPU of the vCPU,
+# each of about three grace periods waits for a line.  A summary has more lines than five, and
+# memslots would wait for all of them.
 try_memslots()
 {
 	reload_kvm
@@ -133,7 +134,7 @@ try_memslots()
 		[ "$us" -le $((2 * dumped + 500000)) -a "$(count_summaries)" -ge 2 ]
 }
 
-# Far more summaries are due than anybody wants in the log.
+# Have far more summaries fall due than the log should have: most must be folded.
 try_flood()
 {
 	reload_kvm
@@ -148,7 +149,7 @@ try_flood()
 	check "and $folded folded" [ "$due" = $((printed + folded)) ]
 }
 
-# As much as is done in some ten seconds
+# How many exits a loop makes, such that a test takes about ten seconds
 exits=400
 ! in_bochs || exits=6
 

@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 # boot: memory=512
-# The second part of the recipe of make submission, after its reboot, but for one
-# variable.
+# Run the second part of the recipe of make submission, i.e. that after the reboot, with another
+# value of the variable "guest".
 . /lib/l1.sh
 cd "$HOME" || exit
 
-# In the place of udev
+# On a real host, udev does this.
 load_kvm
 
 sed -e '1,/^## look$/d' -e 's|^guest=.*|guest=/guest/bzImage|' /lib/recipe.sh >look
@@ -15,7 +15,7 @@ echo
 check "all commands of the recipe succeed" [ "$rc" = 0 ]
 check "the guest came to its end" grep -q "Kernel panic - not syncing: " guest.log
 
-# number COMMAND: the line that this one of the recipe's commands printed first
+# number COMMAND: print the first line of output of that command of the recipe
 number()
 {
 	awk -v command="+ $1" '$0 == command { getline; print }' said

@@ -1,12 +1,13 @@
 # shellcheck shell=sh
 # boot: memory=768 cpus=2 limit=600
-# A host with many VMs: 64 of them with 256 vCPUs in all, which come and go together while
-# readers read.  bench-readers.sh has what that takes, exactly.
+# A host with many VMs: 64 VMs with 256 vCPUs in all are created and destroyed together, three
+# times, while readers read.  bench-readers.sh measures what reading costs.
 . /lib/l1.sh
 cd "$HOME" || exit
 
-# Of the tables of VMs, vCPUs, and the system, as "before", i.e. of those that are gone, and now:
-# all that adds up.  The last line is "VMS VCPUS NUMBERS WRONG", the others are wrong.
+# Test that tables add up: those of vCPUs to that of their VM; and those of all VMs, together with
+# that of the system "before", i.e. of VMs that are gone, to that of the system now.  Prints a line
+# for each number that is wrong, then "VMS VCPUS NUMBERS WRONG", the number of each of these.
 cat >add_up.awk <<'EOF'
 FNR == 1 {
 	table = 0
@@ -63,14 +64,15 @@ END {
 }
 EOF
 
-# rows_of TABLE: the reasons of the system, and the total
+# rows_of TABLE: print the lines up to the total, i.e. all reasons
 rows_of()
 {
 	awk '{ print } $1 == "TOTAL" { exit }' "$1"
 }
 
-# Whoever reads, once a second, until all rounds are over: what does not fit goes to "wrong".
-# Nothing is reset meanwhile, i.e. what is read between two totals is between them, too.
+# Read all there is once a second until all rounds are over, and write what is inconsistent to the
+# file "wrong".  As nothing is reset meanwhile, a sum of exits that is read after one reading of
+# total_exits and before the next must be between these two.
 cat >read.sh <<'EOF'
 . /lib/l1.sh
 reads=0
@@ -121,7 +123,7 @@ done >wrong 2>&1
 echo $reads >reads
 EOF
 
-# While 64 VMs live
+# Run while 64 VMs exist: test their numbers.
 cat >living.sh <<'EOF'
 . /lib/l1.sh
 round=$1

@@ -1,18 +1,18 @@
 # shellcheck shell=sh
-# Who can see what: files as they are documented, for root and for anybody else, no
-# kernel addresses, and nothing of it for a guest.
+# Who can see what: files have the modes that are documented, others than root can open only what
+# these modes allow, no file has a kernel address, and a guest sees nothing of the statistics.
 . /lib/l1.sh
 cd "$HOME" || exit
 DEBUG=/sys/kernel/debug
 
-# empty NAME FILE: a test that nothing was found
+# empty NAME FILE: test that a file with findings is empty, and show it
 empty()
 {
 	check "$1" [ ! -s "$2" ]
 	head -n 20 "$2"
 }
 
-# same NAME EXPECTED ACTUAL: a test that both files are the same, and not empty
+# same NAME EXPECTED ACTUAL: test that both files are equal, and not empty
 same()
 {
 	diff "$2" "$3" >difference || :
@@ -21,10 +21,10 @@ same()
 }
 
 load_kvm
-# A VM that exists as long as all this is looked at, with exits of many reasons
+# A VM with exits of many reasons, which exists during the tests below
 guest
 
-# As documented: "MODE FILE", and again for each reason, but for UNKNOWN's code
+# List the files of the ABI document as "MODE FILE", with each reason in place of <NAME>.
 awk '$1 == "What:" { files[n++] = $2 } match($0, /Mode 0[0-7]+/) {
 	for (i = 0; i < n; i++) print substr($0, RSTART + 5, RLENGTH - 5), files[i] }
 	!NF { n = 0 }' /lib/abi >modes
@@ -53,7 +53,7 @@ xargs stat -c %a <tables | sort -u >actual
 check "tables are 0400" value_is actual 400
 xargs open_as_nobody <tables | grep -v '^EACCES EACCES' >actual || :
 empty "nobody gets into debugfs" actual
-# Even where debugfs is open to all
+# Also test with debugfs open to all: the modes of the files alone must suffice.
 mount -o remount,mode=755 "$DEBUG"
 check "nobody gets to files in debugfs that are for all" \
 	sh -c "open_as_nobody $DEBUG/kvm/*/vcpu0/tsc-offset | grep -q '^ok EACCES'"
@@ -61,8 +61,8 @@ xargs open_as_nobody <tables | grep -v '^EACCES EACCES' >actual || :
 empty "nobody can open a table" actual
 mount -o remount,mode=700 "$DEBUG"
 
-# Addresses, plain or hashed, have 16 digits, or are said not to be there.  No number
-# here gets that long.
+# addresses FILE...: print lines with a kernel address.  Addresses, plain or hashed, have 16 hex
+# digits, more than any number here, or are replaced by "ptrval" or "(null)".
 addresses()
 {
 	grep -nEi '\<(0x)?[0-9a-f]{16}\>|ffff[0-9a-f]{8}|0x[0-9a-f]{5}|ptrval|\(null\)' "$@" || :
@@ -77,13 +77,13 @@ xargs cat <tables >seen.debugfs
 dmesg | grep kvm_exit_stats >seen.dmesg
 for file in seen.sysfs seen.debugfs seen.dmesg; do
 	check "$file has something to see ($(wc -l <$file) lines)" [ "$(wc -l <$file)" -gt 10 ]
-	# But those of the guest's kernel, which are the host's to know
+	# Remove addresses in the guest's kernel, which the host may know.
 	sed 's/ rip=0x[0-9a-f]*//' $file >seen.host
 	addresses seen.host >found
 	empty "$file has no address of the host's kernel" found
 done
 
-# The guest's kernel is this one.
+# The guest runs the same kernel, whose sysfs could have the statistics, too.
 check "the guest has a sysfs" grep -q '^guest: in /sys/kernel: .*debug' guest.log
 check "the guest has no kvm_exit_stats" \
 	sh -c "! grep '^guest: in /sys/kernel: .*kvm_exit_stats' guest.log"

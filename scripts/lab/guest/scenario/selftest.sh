@@ -3,7 +3,8 @@
 # The selftests of exit statistics.
 . /lib/l1.sh
 
-# Only so many summaries are printed in ten minutes: here, and after that, all of them are.
+# Run this test after loading KVM, and load KVM anew after it: the limit on summaries in ten minutes
+# starts anew with kvm.ko, and this test as well as others need all of theirs printed.
 load_kvm
 selftest /tests/exit_stats_times_test -t memslots_beside_summaries
 unload_kvm
@@ -18,7 +19,7 @@ else
 	selftest /tests/exit_stats_trace_test
 fi
 
-# VM-Entries that KVM does not even try
+# Without unrestricted guests, KVM emulates a guest with invalid state and does not try to enter it.
 if [ "$(vendor)" = kvm-intel ]; then
 	rmmod kvm-intel
 	insmod /lib/modules/kvm-intel.ko unrestricted_guest=0
@@ -26,7 +27,8 @@ if [ "$(vendor)" = kvm-intel ]; then
 	selftest /tests/exit_stats_trace_test -t failed_entries
 fi
 
-# Where a cycle is an instruction: what else is in between are the registers to switch
+# In Bochs with one CPU, a cycle is an instruction.  Then the time in the guest, i.e. what is not
+# tax, is little more than the switch of registers.
 if in_bochs; then
 	echo 0 >/sys/devices/system/cpu/cpu1/online
 	selftest /tests/exit_stats_times_test -t tax
@@ -35,7 +37,7 @@ if in_bochs; then
 		awk '$2 == "CPUID:" { tax = $4 } END { exit !(tax >= 85) }' /tmp/selftest.log
 fi
 
-# Both times of an exit that user space handles take a microsecond here.
+# Handling and away time of an exit that user space handles both take more than a microsecond here.
 echo 1 >"$STATS/slow_us"
 exit_loop io 100 1 >/dev/null
 echo 0 >"$STATS/slow_us"

@@ -1,12 +1,13 @@
 # shellcheck shell=sh
 # boot: memory=768 limit=900
-# Debian's kernel: its own KVM at first, then the patched one in its place, and back when
-# that does not work.  In this shell, depmod and modprobe would be those of busybox.
+# Debian's kernel: load its own KVM, then the patched one in its place with reload.sh, which must
+# bring the old one back if the new one does not load.  depmod and modprobe have their full path, as
+# this shell, which is of busybox, has commands of these names itself.
 . /lib/l1.sh
 cd "$HOME" || exit
 installed=/lib/modules/$(uname -r)/updates/kvm
 
-# install FROM: modules out of that directory
+# install FROM: install the modules of that directory
 install()
 {
 	mkdir -p "$installed"
@@ -15,7 +16,7 @@ install()
 	/sbin/depmod
 }
 
-# What it says goes on to reload.log.
+# Run reload.sh: sets "status", and keeps the output in reload.log.
 reload()
 {
 	status=0
@@ -61,7 +62,7 @@ guest
 check_exits
 end_guest
 
-# Nobody uses the vendor module, but kvm.ko is in use.
+# Test users of kvm.ko, while nobody uses the vendor module.
 exits=$(cat "$STATS/total_exits")
 tracing=/sys/kernel/tracing/events
 hold_event "$(cat $tracing/kvm/kvm_exit/id)" >event &
@@ -73,7 +74,7 @@ reload
 check "KVM is not reloaded while there is a perf event of it" fails_with "kvm is in use (refcnt 2"
 check "who has one is named" fails_with "PID $event: hold_event"
 kill $event
-# Its event is gone when it is.
+# The event is gone only when the process has ended.
 wait $event || true
 echo enable_event:kvm:kvm_exit >$tracing/sched/sched_switch/trigger
 reload
@@ -91,7 +92,7 @@ guest
 check "it runs a guest" [ "$(cat "$STATS/total_exits")" -gt 1000 ]
 end_guest
 
-# Another kvm than that which the vendor module was built with
+# Install Debian's kvm beside the patched vendor module, which was built with another one.
 install /patched
 cp "/lib/modules/$(uname -r)/kernel/arch/x86/kvm"/kvm.ko* "$installed"
 reload
@@ -100,12 +101,12 @@ check "the kernel's reason is told" fails_with "disagrees about version of symbo
 exit_loop cpuid 100 1 >/dev/null
 check "KVM counts exits again" [ "$(cat "$STATS/total_exits")" -gt 100 ]
 
-# As after a boot, when nothing was saved yet
 rm -r "$installed"
 installed=/lib/modules/$(uname -r)/updates/dkms
 install /patched
 reload
 check "KVM is reloaded from where DKMS installs" [ $status = 0 ]
+# As after a boot, when reload.sh has saved nothing yet
 rm -r /run/kvm-modules
 reload
 check "it could come back from there" [ $status = 0 ]

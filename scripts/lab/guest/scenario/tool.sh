@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# The tool on real numbers: it shows what sysfs and debugfs have, notices resets and
-# unloading, and gives metrics and a recording that go on to the host.
+# The tool on real numbers: it shows what sysfs and debugfs have, and notices resets and unloading.
+# The metrics and the recording that it writes are printed for tests on the host.
 . /lib/l1.sh
 cd "$HOME" || exit
 
-# same NAME COMMAND...: the command prints what is in expected
+# same NAME COMMAND...: test that the command prints what is in the file "expected"
 same()
 {
 	name=$1
@@ -36,8 +36,8 @@ numbers="count cycles_total cycles_min cycles_avg cycles_max away_total away_min
 columns=REASON,COUNT,TOTAL,MIN,AVG,MAX,AWAY,AWAY_MIN,AWAY_AVG,AWAY_MAX
 columns=$columns,USER,BLOCKED,POLLED,PREEMPTED,USER_EXITS,GUEST
 
-# The columns as they are in sysfs; of a reason that has no away time, the tool has
-# no number.
+# Print the columns as the tool should, from the files in sysfs.  Where a reason has no away time
+# yet, the tool shows an empty field, and sysfs has a number.
 sysfs_table()
 {
 	echo "$columns"
@@ -74,7 +74,7 @@ check "no VM of another process" status_is 3 kvm_exit_stat --vm 99999
 check "no vCPU of another number" status_is 3 kvm_exit_stat --vm "$pid" --vcpu 7
 kvm_exit_stat --openmetrics=metrics.1
 
-# From before a guest until it is done
+# Record from before a guest starts until it has done its work.
 kvm_exit_stat record -i 0.5 recording &
 record=$!
 guest
@@ -83,7 +83,7 @@ wait $record || :
 check "a recording is read" kvm_exit_stat diff recording recording
 kvm_exit_stat --openmetrics=metrics.2
 
-# Nothing runs now: all counters stay what they are.
+# Without a VM, all counters stay as they are.
 kill "$(cat /tmp/guest.pid)"
 sleep 1
 check "an idle host has no exits" status_is 0 kvm_exit_stat -i 0.1 -n 1 --raw -o REASON

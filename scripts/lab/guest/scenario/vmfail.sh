@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# VM-Entries that the CPU refuses with VMfail, for an invalid control field: of KVM as it is,
-# on a Bochs that takes the descriptor of its posted interrupts for misplaced, see pid.sed.
+# VM-Entries that the CPU refuses with VMfail, for an invalid control field: that is what Bochs 3.0
+# does with an unmodified KVM, as it takes the address of KVM's posted-interrupt descriptor for
+# invalid, see pid.sed.
 . /lib/l1.sh
 
 load_kvm /lib/modules exit_stats_interval=0

@@ -1,18 +1,18 @@
 # shellcheck shell=sh
-# Which VM: who each one is while it lives, and what it had when it is gone; what KVM_RUN
-# returned with, and who took its CPU; and what QEMU says of its vCPU.
+# What the statistics know of a VM: its process while it exists, and its numbers when it is gone;
+# what KVM_RUN returned with, and who took the CPU of its vCPU; and what QEMU shows of its vCPU.
 . /lib/l1.sh
 cd "$HOME" || exit
 DEBUG=/sys/kernel/debug
 GONE=$DEBUG/kvm_exit_stats_gone
 
-# head_of TABLE NAME
+# head_of TABLE NAME: print a value of the lines above the rows
 head_of()
 {
 	awk -v name="$2" '$1 == "reason" { exit } $1 == name { print $2 }' "$1"
 }
 
-# column_of TABLE NAME [REASON]: a number of that line, or of TOTAL
+# column_of TABLE NAME [REASON]: print a number of that reason, or of the line TOTAL
 column_of()
 {
 	awk -v name="$2" -v reason="${3:-TOTAL}" '
@@ -20,7 +20,7 @@ column_of()
 		$1 == reason && n { print $n }' "$1"
 }
 
-# users_of TABLE: "REASON COUNT CYCLES" of what KVM_RUN returned with, over all exits
+# users_of TABLE: print "REASON COUNT CYCLES" for each reason with which KVM_RUN returned
 users_of()
 {
 	awk '$1 == "reason" { table = 1; next }
@@ -36,7 +36,7 @@ users_of()
 		END { for (r in count) print r, count[r], cycles[r] | "sort" }' "$1"
 }
 
-# gone_of VM NAME: a number of a VM that is gone
+# gone_of VM NAME: print a column of a VM that is gone
 gone_of()
 {
 	awk -v vm="$1" -v name="$2" '
@@ -49,7 +49,7 @@ is_gone()
 	[ -n "$(gone_of "$1" vm)" ]
 }
 
-# table_of PID
+# table_of PID: print the table of the VM of that process
 table_of()
 {
 	cat "$DEBUG/kvm/$1"-*/exit_stats
@@ -63,7 +63,7 @@ mkdir "/cgroup/a b.scope"
 uevents >events &
 listener=$!
 
-# A VM of a process with a name and a cgroup that want escaping
+# A VM of a process whose name and cgroup have blanks, which the table must escape
 ln -s "$(command -v exit_loop)" "exit loop"
 sh -c 'echo $$ >"/cgroup/a b.scope/cgroup.procs"; exec "./exit loop" io 2000 1000000' >/dev/null &
 vm=$!
@@ -81,7 +81,7 @@ created=$(($(head_of table created_ns) / 1000000))
 check "a VM was made a moment ago ($created of $uptime ms)" \
 	[ "$created" -gt 0 -a "$created" -le "$uptime" ]
 
-# Who takes its CPU: on one CPU, each other does
+# Who takes the CPU of the vCPU: put both processes on one CPU, where each preempts the other.
 sh -c 'while :; do :; done' &
 hog=$!
 [ ! -e /sys/devices/system/cpu/cpu1 ] || {
@@ -94,8 +94,9 @@ sleep 1
 table_of $vm >table
 check "it is known who took the CPU ($(grep -c ^preempted_by table))" \
 	grep -q "^preempted_by $hog sh [1-9]" table
-# What an exit that is not closed has of it is not in the column yet.  If there were more
-# than are kept, what those had that were replaced is lost.
+# The cycles of preempted_by can be more than the column: that lacks those of an exit that is not
+# closed yet.  They can be less if an error is not 0: then there were more processes than are kept,
+# and the cycles of those that were replaced are lost.
 grep ^preempted_by table
 taken=$(awk '$1 == "preempted_by" { n += $6; error += $5 } END { print n + 0, error + 0 }' table)
 preempted=$(column_of table away_preempted)
@@ -134,7 +135,7 @@ check "the uevent has what it had" grep -q "EVENT=destroy EXIT_STATS_VM=$number 
 EXITS=$(gone_of "$number" exits) EXIT_HANDLING_NS=[1-9][0-9]* EXIT_TAX_PERCENT=[0-9.]* \
 EXIT_TOP_REASON=[iI]" events
 
-# As many as are kept, and more
+# Destroy more VMs than are remembered.
 i=0
 while [ $i -lt 70 ]; do
 	exit_loop cpuid 1 1 >/dev/null
@@ -148,7 +149,7 @@ check "the latest ones are" [ "$(tail -n 1 numbers)" = $((number + 70)) ]
 echo 1 >"$STATS/reset"
 check "none is after a reset" [ "$(wc -l <"$GONE")" = 1 ]
 
-# QEMU's guest, as QEMU sees it
+# Compare the statistics that QEMU shows of its guest with the table.
 mkfifo /tmp/qmp.in /tmp/qmp.out
 guest -qmp pipe:/tmp/qmp &
 guest=$!
@@ -170,7 +171,7 @@ qmp '{"execute": "qmp_capabilities"}' >/dev/null
 qmp '{"execute": "query-stats", "arguments": {"target": "vcpu"}}' >stats.json
 pid=$(cat /tmp/guest.pid)
 table_of "$pid" >table
-# sum_in_qemu NAME: of a histogram
+# sum_in_qemu NAME: print the sum over the buckets of a histogram
 sum_in_qemu()
 {
 	grep -o "\"name\": \"$1\", \"value\": [^}]*" stats.json | grep -o '\[.*\]' |
@@ -183,13 +184,13 @@ check "QEMU's exit_reason_cycles are those of their handling" \
 check "QEMU's exits are those of KVM" \
 	grep -q "\"name\": \"exits\", \"value\": $(column_of table count)\\>" stats.json
 
-# The tool, of three VMs of which one goes
+# Test the tool with three VMs, one of which is then destroyed.
 vms()
 {
 	kvm_exit_stat "$@" --raw -o VM,NAME,PID
 }
 
-# vms_are NUMBER: how many live
+# vms_are NUMBER: whether so many VMs exist
 vms_are()
 {
 	[ "$(vms --vms | sed 1d | wc -l)" = "$1" ]

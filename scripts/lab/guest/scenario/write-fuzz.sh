@@ -6,7 +6,7 @@
 cd "$HOME" || exit
 load_kvm
 inputs=3000
-# Bochs is that much slower.
+# Fewer inputs in Bochs, which is slower
 ! in_bochs || inputs=1000
 rc=0
 timeout -s KILL 300 write_fuzz "$inputs" "${seed:-1}" 2>&1 || rc=$?
