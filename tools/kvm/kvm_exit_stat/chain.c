@@ -7,7 +7,7 @@
 
 #include "list.h"
 
-/* A line: an exit or, if @is_vcpu, the vCPU that those below it are of */
+/* A line: an exit or, if @is_vcpu is set, the vCPU that the exits below belong to */
 struct line {
 	struct reason reason;
 	const struct chain_exit *of;
@@ -58,7 +58,7 @@ static const struct column all_columns[] = {
 
 static const struct columns chain_columns = { all_columns, ARRAY_SIZE(all_columns), "chain" };
 
-/* The order of the lines is what they are for: they are not sorted. */
+/* Keep the exits of each vCPU in the order in which they happened: do not sort the rows. */
 static enum status print_chain(const struct snapshot *snapshot, const struct view *view)
 {
 	struct line *lines = calloc(2 * snapshot->nr_chain + 1, sizeof(*lines));

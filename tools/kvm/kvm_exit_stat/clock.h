@@ -13,7 +13,7 @@ static inline double read_clock(clockid_t clock)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* That of intervals, which nobody sets */
+/* The clock that paces readings: nobody can set it, unlike the time of day. */
 static inline double now(void)
 {
 	return read_clock(CLOCK_MONOTONIC);

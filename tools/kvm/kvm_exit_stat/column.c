@@ -116,7 +116,7 @@ static struct value get_share(const struct column *column, const struct snapshot
 	return ratio((double)reason->cycles.total, (double)snapshot->total.cycles.total, 100);
 }
 
-/* The quantiles 0 and 1 are known exactly. */
+/* The kernel keeps the quantiles 0 and 1 exactly: they are the minimum and the maximum. */
 static struct value get_extreme(const struct column *column, const struct snapshot *snapshot,
 				const struct reason *reason)
 {
@@ -201,7 +201,7 @@ static_assert(ARRAY_SIZE(all_columns) < MAX_SELECTED, "all columns can be select
 
 const struct columns reason_columns = { all_columns, ARRAY_SIZE(all_columns), "reasons" };
 
-/* In Turkish, say, i is no lower-case I. */
+/* Compare in the C locale: in a Turkish one, for example, "i" is not the lower case of "I". */
 bool is_name(const char *name, const char *text)
 {
 	static locale_t c;
@@ -211,7 +211,7 @@ bool is_name(const char *name, const char *text)
 	return c && !strcasecmp_l(name, text, c);
 }
 
-/* One at a time is looked at. */
+/* One buffer is enough: all rows of a table have the same time, and its text is copied. */
 static struct value get_timestamp(const struct column *column, const struct snapshot *snapshot,
 				  const struct reason *reason)
 {
@@ -221,7 +221,7 @@ static struct value get_timestamp(const struct column *column, const struct snap
 	return (struct value){ .known = true, .text = text };
 }
 
-/* All tables have it. */
+/* The column that all tables have, in addition to their own */
 static const struct column timestamp = {
 	"TIMESTAMP", "when the numbers were read, in UTC as in ISO 8601", KIND_TEXT, ALWAYS,
 	get_timestamp
@@ -293,8 +293,9 @@ void select_time(struct selection *selection)
 }
 
 /*
- * Names ascend, numbers descend, what is not known comes last.  Names break ties, and
- * the order of snapshots, of which the totals have no names.
+ * Sort texts and IDs in ascending order, other numbers in descending order, and unknown
+ * values last.  The names of reasons break ties, then the order of the snapshots, since
+ * totals, i.e. the rows of VMs, have no names.
  */
 static int compare_rows(const void *first, const void *second, void *data)
 {

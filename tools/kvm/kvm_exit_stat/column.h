@@ -4,7 +4,7 @@
 
 #include "snapshot.h"
 
-/* What a value is, which decides how it is printed */
+/* The kind of a value, which decides how format_value() prints it */
 enum kind {
 	KIND_TEXT,
 	KIND_COUNT,
@@ -23,7 +23,7 @@ struct value {
 };
 
 struct style {
-	/* For people: percent have a sign, and few decimals */
+	/* For people: percentages have a % sign, and one decimal in place of two. */
 	bool human;
 	/* Microseconds in place of TSC cycles */
 	bool time;
@@ -36,7 +36,7 @@ enum status make_style(struct style *style, bool human, bool time,
 
 #define VALUE_LEN	64
 
-/* A time in seconds since 1970, in UTC as in ISO 8601 */
+/* Format @time, in seconds since 1970, as UTC in ISO 8601. */
 #define TIME_LEN	64
 void format_time(char text[TIME_LEN], double time);
 
@@ -44,11 +44,11 @@ void format_time(char text[TIME_LEN], double time);
 void format_value(char text[VALUE_LEN], enum kind kind, const struct value *value,
 		  const struct style *style);
 
-/* Values of times, which are not known if there is none */
+/* The average and a quantile of @times, which are not known if no time was recorded */
 struct value average_of(const struct times *times);
 struct value quantile_of(const struct times *times, double quantile, bool interval);
 
-/* Which snapshots a column has values of */
+/* The snapshots for which a column has values: all, those since a reset, or intervals */
 enum when {
 	ALWAYS,
 	SINCE_RESET,
@@ -62,14 +62,14 @@ struct column {
 	enum when when;
 	struct value (*get)(const struct column *column, const struct snapshot *snapshot,
 			    const struct reason *reason);
-	/* For get(): of a number or of times in struct reason */
+	/* For get(): where the value is in struct reason, or in the structure of that table */
 	size_t offset;
 	double quantile;
-	/* Lines that belong to another one are drawn below that as a tree. */
+	/* This column draws the tree: rows with @below hang below their parent row. */
 	bool tree;
 };
 
-/* For get() of columns of other tables */
+/* Functions get() that columns of other tables use, too */
 struct value get_number(const struct column *column, const struct snapshot *snapshot,
 			const struct reason *reason);
 struct value get_rate(const struct column *column, const struct snapshot *snapshot,
@@ -81,16 +81,16 @@ struct value get_tax(const struct column *column, const struct snapshot *snapsho
 struct columns {
 	const struct column *columns;
 	size_t nr;
-	/* What JSON calls its lines */
+	/* The name that the array of lines has in JSON */
 	const char *lines;
 };
 
-/* Those of the table of exit reasons */
+/* The columns of the table of exit reasons */
 extern const struct columns reason_columns;
 
 /*
- * A line: a reason of a snapshot or, if snapshots are lines, the total of one.  With
- * @below, it belongs to the last one without.
+ * A line: a reason of a snapshot or, in tables of VMs or vCPUs, the total of a snapshot.
+ * A line with @below belongs to the last line without @below.
  */
 struct row {
 	const struct snapshot *snapshot;
@@ -100,7 +100,7 @@ struct row {
 
 #define MAX_SELECTED	48
 
-/* The columns that are shown, and the one of them or not that is sorted by */
+/* The columns to show, and the one to sort by, which need not be shown */
 struct selection {
 	const struct columns *of;
 	const struct column *columns[MAX_SELECTED];
@@ -109,25 +109,26 @@ struct selection {
 	bool reverse;
 };
 
-/* Whether these are the same in any case of letters */
+/* Whether both are the same name, ignoring case */
 bool is_name(const char *name, const char *text);
 
 /*
- * Make a selection of the names in @list, separated by commas, and sort by @sort,
- * for snapshots of intervals or not.
+ * Select the columns that @list names, separated by commas, and @sort to sort by.  Some
+ * columns have values only if snapshots are of intervals, and some only if they are not:
+ * @interval says which.
  */
 enum status select_columns(struct selection *selection, const struct columns *of,
 			   const char *list, const char *sort, bool interval);
 
-/* Whether there is that column, or it is sorted by */
+/* Whether the column @name is shown, or sorted by */
 bool selects(const struct selection *selection, const char *name);
 
-/* Put the time in front, unless it is among the columns. */
+/* Make the timestamp the first column, unless it is selected already. */
 void select_time(struct selection *selection);
 
 void sort_rows(const struct selection *selection, struct row *rows, size_t nr);
 
-/* The reasons that occurred, in order.  NULL if memory is short. */
+/* The reasons that occurred, sorted.  NULL if memory is short. */
 struct row *sort_reasons(const struct selection *selection, const struct snapshot *snapshot,
 			 size_t *nr);
 

@@ -45,7 +45,7 @@ static enum status load_side(struct side *side, const char *path, enum format fo
 
 static const struct reason none;
 
-/* Neither what never occurred is worth a line, nor what did not in a recording. */
+/* Whether there is an exit of that reason: in a recording, its count can be 0. */
 static bool occurred(const struct side *side, const char *name)
 {
 	for (size_t i = 0; i < side->snapshot.nr_reasons; i++) {
@@ -61,20 +61,20 @@ struct pair {
 	enum kind kind;
 	struct value a;
 	struct value b;
-	/* In percent; from 0 to more than that it is infinite */
+	/* In percent; infinite for a rise from 0 */
 	double change;
 	struct value percent;
 };
 
-/* A line of the table: a reason or, with @key, what exits of it were for */
+/* A line of the table: a reason or, if @key is set, one key of that reason */
 struct comparison {
 	const char *name;
 	const char *key;
 	char key_name[KEY_NAME_LEN];
-	/* Of the other values and of the counts, which is what their change is of, if known */
+	/* By enum gate.  Between recordings, the changes of count and total are per second. */
 	struct pair pairs[NR_GATES];
 	struct pair rate;
-	/* How many exits there are where they are fewer, and where they are more */
+	/* The number of exits on the side that has fewer, and on the side that has more */
 	uint64_t least;
 	uint64_t most;
 	/* What lines are sorted by */
@@ -86,24 +86,24 @@ struct diff {
 	const struct side *b;
 	const struct gates *gates;
 	enum format format;
-	/* Both are of a known length. */
+	/* Both files are recordings, i.e. have a length by which to compare rates. */
 	bool rates;
-	/* Cycles of b in those of a: the same time has more if the clock is faster. */
+	/* Converts cycles of b to cycles of a, as the TSC of each can have another frequency. */
 	double scale;
 	struct comparison *lines;
 	size_t nr;
-	/* Those of keys, in the order of the reasons; there are none unless both have keys. */
+	/* Lines of keys, in the order of the lines of reasons; NULL unless both files have keys */
 	struct comparison *keys;
 	size_t nr_keys;
 	struct comparison total;
 };
 
-/* @a and @b are the exact values, which are not rounded, and of the same unit. */
+/* @a and @b are the values before rounding, in the same unit. */
 static void set_change(struct pair *pair, double a, double b)
 {
 	if (!pair->a.known || !pair->b.known)
 		return;
-	/* In this order, whole percent are exact. */
+	/* Multiply before dividing, for a change by a whole percentage to be exact. */
 	pair->change = a > 0 ? (b - a) * 100 / a : b > 0 ? INFINITY : 0;
 	pair->percent = (struct value){ .known = isfinite(pair->change), .d = pair->change };
 }
@@ -131,7 +131,7 @@ static struct value tax_of(const struct side *side, const struct reason *reason)
 	};
 }
 
-/* How often, and how long in all: of recordings, changes are those of what a second has. */
+/* Set count, rate and total.  Between recordings, compare the values per second. */
 static void compare_sums(const struct diff *diff, struct comparison *line, uint64_t count_a,
 			 uint64_t count_b, uint64_t cycles_a, uint64_t cycles_b)
 {
@@ -163,11 +163,11 @@ static void compare_sums(const struct diff *diff, struct comparison *line, uint6
 		   (double)cycles_b * diff->scale / per_b);
 }
 
-/* A reason that never occurred has a count, and no times. */
+/* A reason that never occurred has a count, 0, but neither a mean nor a percentile. */
 static void compare(const struct diff *diff, struct comparison *line, const struct reason *x,
 		    const struct reason *y)
 {
-	/* An estimate that is bounded by extrema does not compare to one that is not. */
+	/* An interval has no extrema to bound its P99 by: then use them on neither side. */
 	bool interval = diff->a->snapshot.interval || diff->b->snapshot.interval;
 	struct pair *pairs = line->pairs;
 
@@ -196,7 +196,7 @@ static void compare(const struct diff *diff, struct comparison *line, const stru
 	set_change(&pairs[GATE_TAX], pairs[GATE_TAX].a.d, pairs[GATE_TAX].b.d);
 }
 
-/* Add up @reason, with what a percentile needs. */
+/* Add @reason to @sum, including the histogram and the extrema, which a percentile needs. */
 static void add_reason(struct reason *sum, const struct reason *reason)
 {
 	if (times_count(&reason->cycles) &&
@@ -212,9 +212,9 @@ static void add_reason(struct reason *sum, const struct reason *reason)
 }
 
 /*
- * Whether a rise of @gate counts.  A mean and a percentile of few exits say nothing; of
- * numbers of exits and sums, it is enough that they became many.  All reasons together
- * have a mean that changes with the share of each.
+ * Whether a rise of @gate counts.  A mean or a percentile needs enough exits on both sides,
+ * as that of a few says nothing; for counts and sums, enough exits on one side will do.
+ * The mean and the P99 of the total never count: they also change with the shares of reasons.
  */
 static bool is_gated(const struct diff *diff, const struct comparison *line, enum gate gate)
 {
@@ -225,7 +225,7 @@ static bool is_gated(const struct diff *diff, const struct comparison *line, enu
 	return (of_one ? line->least : line->most) >= diff->gates->min_count;
 }
 
-/* The largest rise of what is gated or, if nothing is, of what an exit is and of how many. */
+/* The largest rise of the values that have a limit or, if none has, of count, mean and P99 */
 static double sort_key(const struct diff *diff, const struct comparison *line)
 {
 	double largest = -INFINITY;
@@ -252,7 +252,7 @@ static int compare_lines(const void *a, const void *b)
 	return ((y->change > x->change) - (y->change < x->change)) ?: strcmp(x->name, y->name);
 }
 
-/* Whether a reason is asked for, in any case of letters */
+/* Whether a reason was asked for, ignoring case: without @names, all reasons are. */
 static bool is_wanted(const char *name, char * const names[], size_t nr_names)
 {
 	for (size_t i = 0; i < nr_names; i++) {
@@ -262,7 +262,7 @@ static bool is_wanted(const char *name, char * const names[], size_t nr_names)
 	return nr_names == 0;
 }
 
-/* The reasons that are wanted, and in @a or @b */
+/* Make a line for each wanted reason that has exits in a or b, and the total. */
 static enum status make_lines(struct diff *diff, char * const wanted[], size_t nr_wanted)
 {
 	const struct snapshot *a = &diff->a->snapshot, *b = &diff->b->snapshot;
@@ -304,7 +304,7 @@ static struct value key_mean(const struct key *key)
 	};
 }
 
-/* Neither a percentile nor a share of the life is known of a key. */
+/* A key has neither a histogram nor an away time: its P99 and its tax are not known. */
 static void compare_key(const struct diff *diff, struct comparison *line, const struct key *x,
 			const struct key *y)
 {
@@ -334,7 +334,7 @@ static const struct key *find_key(const struct snapshot *snapshot, const char *r
 	return &no_key;
 }
 
-/* As reasons are, but what has no key comes last. */
+/* Sort keys like reasons, but put "other", i.e. the exits without a key, last. */
 static int compare_key_lines(const void *a, const void *b)
 {
 	const struct comparison *x = a, *y = b;
@@ -344,7 +344,7 @@ static int compare_key_lines(const void *a, const void *b)
 	       strcmp(x->key, y->key);
 }
 
-/* The keys of a reason in @a or @b, below what there is */
+/* Append a line for each key that a reason has in a or b. */
 static void add_key_lines(struct diff *diff, const char *reason)
 {
 	const struct snapshot *a = &diff->a->snapshot, *b = &diff->b->snapshot;
@@ -372,7 +372,7 @@ static void add_key_lines(struct diff *diff, const char *reason)
 	diff->nr_keys += (size_t)(line - first);
 }
 
-/* Where one file has none, nobody knows which ones came or went. */
+/* A file without keys may be from when they were not recorded: then there is no comparison. */
 static enum status make_key_lines(struct diff *diff)
 {
 	size_t nr_a = diff->a->snapshot.nr_keys, nr_b = diff->b->snapshot.nr_keys;
@@ -387,7 +387,7 @@ static enum status make_key_lines(struct diff *diff)
 	return STATUS_OK;
 }
 
-/* What a column has of a pair */
+/* The value of a pair that a column shows */
 enum part {
 	SIDE_A,
 	SIDE_B,
@@ -397,8 +397,8 @@ enum part {
 #define OF(field)	.offset = offsetof(struct comparison, field)
 
 /*
- * All columns but the first, which is the reason.  There is no TOTAL of both sides, which
- * is that of COUNT and MEAN.
+ * All columns after the first one, which is the reason.  TOTAL_A and TOTAL_B are left out,
+ * since they are COUNT times MEAN.
  */
 static const struct {
 	const char *name;
@@ -459,7 +459,7 @@ static struct cell get_cell(const struct diff *diff, const struct comparison *li
 	}
 }
 
-/* People have the names of keys in a tree. */
+/* For people, keys are lines of a tree, and need no columns. */
 static bool has_key_columns(const struct diff *diff)
 {
 	return diff->keys && diff->format != FORMAT_HUMAN;
@@ -480,7 +480,7 @@ static void add_line(struct table *table, const struct diff *diff,
 		if (!is_shown(diff, i))
 			continue;
 		format_value(text, cell.kind, cell.value, cell.style);
-		/* There is no percentage of nothing. */
+		/* A rise from 0 has no percentage. */
 		if (human && columns[i].part == CHANGE &&
 		    isinf(pair_of(line, i)->change))
 			snprintf(text, sizeof(text), "from 0");
@@ -569,7 +569,7 @@ static enum status print_lines(const struct diff *diff)
 	}
 	for (size_t i = 0; i < diff->nr; i++) {
 		add_line(&table, diff, &diff->lines[i]);
-		/* They are in the order of their reasons. */
+		/* Keys are in the order of the reasons, i.e. those of this line come next. */
 		for (; key < diff->nr_keys && diff->keys[key].name == diff->lines[i].name; key++)
 			add_line(&table, diff, &diff->keys[key]);
 	}

@@ -4,7 +4,7 @@
 
 #include "table.h"
 
-/* What can be limited */
+/* The values that --fail-above can limit */
 enum gate {
 	GATE_COUNT,
 	GATE_MEAN,
@@ -17,15 +17,15 @@ enum gate {
 extern const char * const gate_names[NR_GATES];
 
 struct gates {
-	/* By how many percent they may rise; negative is no limit */
+	/* How much each value may rise, in percent; negative if it has no limit */
 	double limits[NR_GATES];
-	/* Of fewer exits, nothing counts. */
+	/* With fewer exits than that, a rise does not count. */
 	unsigned long long min_count;
 };
 
 /*
- * Compare the files @a and @b, of the reasons in @names, all if there is none.
- * STATUS_ABOVE if something rose above its limit.
+ * Compare the files @a and @b: the reasons in @names or, without names, all reasons.
+ * STATUS_ABOVE if something rose by more than its limit.
  */
 enum status print_diff(const char *a, const char *b, char * const names[], size_t nr_names,
 		       const struct gates *gates, enum format format, bool time);

@@ -14,7 +14,7 @@ enum status fail(enum status status, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
-	/* Names of files may have anything in it, and the terminal obeys it. */
+	/* File names in the message can have control characters, which a terminal would obey. */
 	for (char *c = message; *c; c++) {
 		if (iscntrl((unsigned char)*c))
 			*c = '?';

@@ -18,14 +18,14 @@ enum status {
 };
 
 /*
- * Keep a message for the user, and return @status.  It is shown by
- * print_error(), i.e. when the terminal is fit for it.
+ * Keep a message for the user, and return @status.  Only print_error() shows the
+ * message, as curses can own the terminal when something fails.
  */
 enum status fail(enum status status, const char *format, ...) __printf(2, 3);
 
 const char *last_error(void);
 
-/* What failed does not matter. */
+/* Drop the message, for a caller to which the failure does not matter. */
 void forget_error(void);
 
 /* Show the message, unless it was shown before. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is known to help against exits, where the numbers show that it can.
+ * Advice on how to avoid exits, given only where the numbers show that it can help.
  *
- * Each line has the condition that is met, with its numbers and limits.  Counts of keys
- * are those that are certain, i.e. what is said of them is so at least.
+ * Each line states the condition that is met, with its numbers and limits.  Counts of
+ * keys are lower bounds, i.e. the true shares can only be larger than the printed ones.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #define MIN_SHARE	5.0
 #define MIN_TAX	5.0
 
-/* In percent: what is most of something */
+/* In percent: from this on, a part counts as most of the whole. */
 #define MOST	50.0
 
 /* The default of halt_poll_ns, in microseconds */
@@ -27,7 +27,7 @@
 /* KVM_EXIT_MMIO of <linux/kvm.h> */
 #define USER_MMIO	6
 
-/* A line: the reason, and what of it leads to what */
+/* Print a line of advice: the exit reason, the condition that it meets, and the remedy. */
 static void __printf(2, 3) advise(const char *reason, const char *format, ...)
 {
 	va_list args;
@@ -54,13 +54,16 @@ static double tax_of(const struct snapshot *snapshot, uint64_t cycles)
 	return percent((double)cycles, snapshot_life(snapshot));
 }
 
-/* By its name in VMX or SVM.  NULL if it never occurred. */
+/* Find a reason by its name in VMX or SVM.  NULL if the snapshot does not have it. */
 static const struct reason *find(const struct snapshot *snapshot, const char *vmx, const char *svm)
 {
 	return snapshot_find(snapshot, strcmp(snapshot->isa, "svm") ? vmx : svm);
 }
 
-/* How many exits have such a key, of one reason or all, and which of the keys has most */
+/*
+ * Count the exits whose key @fits, of one reason or, if @reason is NULL, of all.  @most
+ * becomes the one of these keys that has the most exits.
+ */
 static uint64_t count_keys(const struct snapshot *snapshot, bool (*fits)(const char *key),
 			   const size_t *reason, const struct key **most)
 {
@@ -109,7 +112,7 @@ static bool explain_icr(const struct snapshot *snapshot, const struct style *sty
 	return true;
 }
 
-/* Halts that end soon, but not while KVM polls */
+/* Short halts that mostly outlast the polling: KVM could poll for longer. */
 static bool explain_short_halts(const struct snapshot *snapshot, const struct style *style)
 {
 	const struct reason *hlt = find(snapshot, "HLT", "hlt");

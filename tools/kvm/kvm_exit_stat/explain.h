@@ -4,7 +4,7 @@
 
 #include "column.h"
 
-/* Print what is known to help against what the exits show, a line each. */
+/* Print advice on how to avoid exits, a line for each rule whose condition is met. */
 void print_advice(const struct snapshot *snapshot, const struct style *style);
 
 #endif /* KVM_EXIT_STAT_EXPLAIN_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the kernel tells of exits beside the numbers of their reasons */
+/* Parse what the kernel says about exits besides the numbers of each reason. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ bool parse_kind(const char *text, bool *away)
 	return *away || !strcmp(text, "cycles");
 }
 
-/* Fields of an exit that took long, each of which it has */
+/* The fields that each line of an exit that took long must have */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -69,7 +69,7 @@ static bool parse_address(const char *text, uint64_t *address)
 	return !errno && !*end;
 }
 
-/* What follows NAME=, or NULL if the field is none of that name */
+/* The text after "NAME=", or NULL if the field has another name */
 static const char *value_of(const char *field, const char *name)
 {
 	size_t length = strlen(name);
@@ -77,7 +77,7 @@ static const char *value_of(const char *field, const char *name)
 	return !strncmp(field, name, length) && field[length] == '=' ? field + length + 1 : NULL;
 }
 
-/* Fields that are not known are those of later kernels. */
+/* Ignore unknown fields, which later kernels may add. */
 static bool parse_worst_field(const char *field, struct worst *worst, unsigned int *found)
 {
 	const char *value = value_of(field, "rip");

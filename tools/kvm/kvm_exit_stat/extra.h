@@ -5,17 +5,17 @@
 #include "snapshot.h"
 
 /*
- * Parse lines of the kernel that not every view needs, for which a snapshot has lists of
- * its own.  @fields is what follows the name of the reason, @path is for messages.
+ * Parse a line that not every view needs, and append the result to the snapshot's list of
+ * that kind.  @fields are those after the name of the reason, @path is for messages.
  */
 enum status parse_key(const char *path, const char *fields[], struct snapshot *snapshot,
 		      size_t reason);
 
-/* @reason is a name, and the exit is left out if it took no time, i.e. there is none. */
+/* @reason is a name.  A line with 0 cycles means that there is no exit: leave it out. */
 enum status parse_worst(const char *path, const char *fields[], struct snapshot *snapshot,
 			const char *reason, bool away, bool late);
 
-/* "cycles" is the handling.  False if it is neither that nor "away". */
+/* Parse "cycles", i.e. the handling time, or "away".  False if @text is neither. */
 bool parse_kind(const char *text, bool *away);
 
 #endif /* KVM_EXIT_STAT_EXTRA_H */

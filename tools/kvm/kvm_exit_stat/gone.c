@@ -114,7 +114,7 @@ static enum status parse_vm(const char *path, const char *fields[],
 	if (strcmp(fields[columns->cgroup], "-"))
 		set_text(vm->identity.cgroup, sizeof(vm->identity.cgroup),
 			 fields[columns->cgroup]);
-	/* The process need not live any longer, or is another one. */
+	/* Do not look up the process for the name: it may have ended, and its PID be reused. */
 	snprintf(vm->name.name, sizeof(vm->name.name), "%s", vm->identity.command);
 
 	others = total->user + total->blocked + total->preempted;

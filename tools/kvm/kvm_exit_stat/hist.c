@@ -22,7 +22,7 @@ void format_bucket(char text[BUCKET_LABEL_LEN], size_t bucket, const struct styl
 	}
 
 	time = (double)cycles * 1e6 / (double)style->tsc_khz;
-	/* What would be shown as 1000 is 1 of the next unit. */
+	/* Take the next unit if the text would be rounded to 1000. */
 	for (unit = 0; unit < 3 && time >= 999.5; unit++)
 		time /= 1000;
 	snprintf(text, BUCKET_LABEL_LEN, time ? "%.*f%s" : "0", time < 10 ? 2 : time < 100 ? 1 : 0,
@@ -39,7 +39,7 @@ static void print_bucket(const struct times *times, size_t bucket, uint64_t most
 	if (bucket == NR_BUCKETS - 1) {
 		snprintf(label, sizeof(label), "[%s, ...)", from);
 	} else if (bucket <= 1) {
-		/* The only number of cycles that these two hold */
+		/* Each of these two buckets holds a single number of cycles. */
 		snprintf(label, sizeof(label), "[%s]", from);
 	} else {
 		format_bucket(to, bucket + 1, style);
@@ -70,7 +70,7 @@ static void print_times(const struct times *times, const char *name, const char 
 void print_hist(const struct snapshot *snapshot, const char *name, const struct style *style)
 {
 	static const struct reason none;
-	/* A table in debugfs lacks what never occurred. */
+	/* A table in debugfs has no row for a reason that never occurred. */
 	const struct reason *reason = snapshot_find(snapshot, name) ?: &none;
 
 	print_times(&reason->cycles, name, "handling", style);

@@ -6,7 +6,7 @@
 
 #define BUCKET_LABEL_LEN	32
 
-/* The first time that is in @bucket, e.g. "512" or "6.40us" */
+/* Format the shortest time that falls into @bucket, e.g. "512" or "6.40us". */
 void format_bucket(char text[BUCKET_LABEL_LEN], size_t bucket, const struct style *style);
 
 /* The histograms of a reason as bars */

@@ -3,7 +3,7 @@
 
 #include "json_line.h"
 
-/* Memory was short since the last line. */
+/* Memory was short since the last line was printed. */
 static bool failed;
 
 struct json_object *json_add(struct json_object *to, const char *key,
@@ -16,7 +16,7 @@ struct json_object *json_add(struct json_object *to, const char *key,
 	return NULL;
 }
 
-/* json-c takes NULL for null. */
+/* Not by json_add(), for which NULL is a lack of memory: json-c takes NULL for a JSON null. */
 void json_add_null(struct json_object *to, const char *key)
 {
 	failed |= !to || json_object_object_add(to, key, NULL);
@@ -34,7 +34,7 @@ struct json_object *json_new_seconds(double seconds)
 {
 	char text[32];
 
-	/* A double of today's time has no more digits. */
+	/* The time of today, as a double, is precise to six decimals, and to no more. */
 	snprintf(text, sizeof(text), "%.6f", seconds);
 	return json_object_new_double_s(seconds, text);
 }
@@ -45,9 +45,9 @@ enum status json_print(FILE *file, struct json_object *object)
 	const char *text;
 
 	/*
-	 * json-c leaves out of the text what it has no memory for, and only errno says so.
-	 * malloc() can set that and find memory elsewhere, but the second time, the text has
-	 * its memory already.
+	 * Without memory, json-c returns an incomplete text, and only errno shows the failure.
+	 * But malloc() can set errno and then succeed, so check only the second conversion,
+	 * for which the text has its memory already.
 	 */
 	json_object_to_json_string_ext(object, flags);
 	errno = 0;

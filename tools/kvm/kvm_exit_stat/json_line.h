@@ -9,8 +9,8 @@
 #include "error.h"
 
 /*
- * A line of JSON, from objects of json-c.  Any of them is NULL if memory is short, which
- * is kept, and told by json_print().  What cannot be added is freed.
+ * Build a line of JSON from objects of json-c.  Any object can be NULL if memory is short:
+ * these functions remember that, and json_print() fails.  Free what cannot be added.
  */
 
 /* Return the member, or NULL if it cannot be added. */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Names of what exits were for.
+ * Names of keys, i.e. of what exits were for.
  *
- * A key is a kind, numbers and an access, with colons between: "port:0x3f8:1:write".  MSRs
- * are named by the headers of the kernel, see msr_names.awk, and all else by the lists here.
+ * A key is a kind, numbers and an access, separated by colons: "port:0x3f8:1:write".  Names
+ * of MSRs are from the headers of the kernel, see msr_names.awk, all others are listed here.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -23,7 +23,7 @@ struct range {
 
 #define PM_TIMER	"ACPI PM timer"
 
-/* Of a PC, and those that QEMU and other VMMs add */
+/* The ports of a PC, and those that QEMU and other VMMs add */
 static const struct range ports[] = {
 	{ 0x20, 0x21, "PIC" },
 	{ 0x40, 0x43, "PIT" },
@@ -61,7 +61,7 @@ static const struct range ports[] = {
 	{ 0xb008, 0xb00b, PM_TIMER },
 };
 
-/* Offsets in the page of the APIC.  As an MSR of x2APIC, one is 0x800 + offset / 16. */
+/* Offsets in the page of the APIC.  In x2APIC mode, a register is the MSR 0x800 + offset / 16. */
 static const struct range apic_registers[] = {
 	{ 0x20, 0x20, "ID" },
 	{ 0x30, 0x30, "version" },
@@ -189,7 +189,7 @@ static const char *find_msr(uint64_t number)
 	return low < nr_msr_names && msr_names[low].number == number ? msr_names[low].name : NULL;
 }
 
-/* A port has two: its number, and bytes. */
+/* E.g. a port has two numbers: its own, and how many bytes are accessed. */
 #define MAX_NUMBERS	2
 
 /* The parts of a key */

@@ -8,13 +8,13 @@
 
 #define KEY_NAME_LEN	64
 
-/* Say for people what a key of the kernel is.  A kind that is not known stays as it is. */
+/* Make a name for people from a key of the kernel.  A key of an unknown kind is copied. */
 void make_key_name(char name[KEY_NAME_LEN], const char *key);
 
-/* Whether a key is a read of a port that the ACPI PM timer is at in virtual machines */
+/* Whether a key is a read of a port at which virtual machines have the ACPI PM timer */
 bool is_pm_timer_read(const char *key);
 
-/* Whether a key is a write of the interrupt command register, by either way to the APIC */
+/* Whether a key is a write of the interrupt command register, by its MSR or in the APIC page */
 bool is_icr_write(const char *key);
 
 /* What the kernel's headers call MSRs, sorted by number */

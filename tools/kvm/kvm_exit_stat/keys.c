@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What exits were for: the keys of each reason, the rest of its exits last */
+/* What exits were for: the keys of each reason, then the rest of its exits, "other" */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,13 +9,13 @@
 #include "key_name.h"
 #include "list.h"
 
-/* A line: a key or, without one, the reason that those below it are of */
+/* A line: a key or, if @key is NULL, the reason that the keys below belong to */
 struct line {
-	/* What it is called, and how often it was there */
+	/* The name, the count and the times of the line, be it a key or a reason */
 	struct reason reason;
 	const struct key *key;
 	const struct reason *of;
-	/* What @share is of: all exits with a key, or all exits */
+	/* What SHARE is a percentage of: the exits of all keys or, for a reason, all exits */
 	uint64_t all;
 	char name[KEY_NAME_LEN];
 };
@@ -30,7 +30,7 @@ static bool is_other(const struct key *key)
 	return !strcmp(key->text, KEY_OTHER);
 }
 
-/* In a tree, the names of keys are below that of their reason. */
+/* In a tree, this column also has the names of keys, see set_line(). */
 static struct value get_reason(const struct column *column, const struct snapshot *snapshot,
 			       const struct reason *reason)
 {
@@ -123,7 +123,7 @@ static void set_line(struct line *line, const struct snapshot *snapshot, const s
 	line->reason.cycles.max = key->longest;
 }
 
-/* The reason itself, as far as keys are known of it */
+/* Set the line of a reason, which has the keys of that reason below it. */
 static void set_parent(struct line *line, const struct snapshot *snapshot, size_t reason)
 {
 	*line = (struct line){
@@ -133,7 +133,7 @@ static void set_parent(struct line *line, const struct snapshot *snapshot, size_
 	};
 }
 
-/* The exits of all keys, which the row of the reason can be a bit older than */
+/* Add up the exits of all keys: the row of the reason was read before them, and can lack some. */
 static uint64_t count_keys(const struct snapshot *snapshot, size_t reason)
 {
 	uint64_t count = 0;
@@ -145,7 +145,7 @@ static uint64_t count_keys(const struct snapshot *snapshot, size_t reason)
 	return count;
 }
 
-/* The keys of a reason, in order.  The rest is last, if there is one.  Return how many. */
+/* Add the keys of a reason, sorted, and then "other", if present.  Return their number. */
 static size_t add_keys(struct row *rows, struct line *lines, const struct snapshot *snapshot,
 		       size_t reason, const struct selection *selection, bool tree)
 {

@@ -2,7 +2,7 @@
 /*
  * kvm_exit_stat - show the VM-Exit statistics of KVM
  *
- * What belongs to the command line: options, operands, and what they ask for.
+ * The command line: options, operands, and the modes that they select.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@
 #include "top.h"
 #include "vm_column.h"
 
-/* The Makefile knows it. */
+/* The Makefile sets the version. */
 #ifndef TOOL_VERSION
 #define TOOL_VERSION	"unknown"
 #endif
@@ -57,29 +57,29 @@ enum mode {
 	CHAIN	= 1 << 16,
 };
 
-/* Tables of the running system, and those of them that can be of a VM */
+/* Modes that print tables of the running system, and modes that --vm can restrict to a VM */
 #define TABLES	(SHOW | VMS | VCPUS | DEAD | USER | PREEMPTORS | KEYS | WORST | SLOW |	\
 		 NESTED | CHAIN)
 #define OF_VM	(SHOW | TOP | HIST | RECORD | VCPUS | USER | PREEMPTORS | KEYS | WORST |	\
 		 NESTED | CHAIN)
 
-/* Those that can be of one exit reason, an operand */
+/* Modes that take an exit reason as operand, and show that one only */
 #define OF_REASON	(KEYS | WORST | SLOW | NESTED)
 
-/* What can be done again and again */
+/* Modes that can be repeated at intervals, a given number of times */
 #define INTERVALS	(SHOW | HIST | RECORD | VMS | VCPUS | USER | NESTED)
 
-/* The same in tables */
+/* Of these, the modes that print tables, i.e. can be logged */
 #define LOGS	(TABLES & INTERVALS)
 
 #define LIVE	(TABLES | TOP | HIST | METRICS | RECORD)
 
-/* Tables that are made of a snapshot, apart from that of exit reasons */
+/* Tables that are made of a snapshot, other than the table of exit reasons */
 static const struct {
 	const char *name;
 	const struct list *list;
 	enum mode mode;
-	/* What it needs of a snapshot */
+	/* The optional parts of a snapshot that the table needs */
 	int extras;
 } lists[] = {
 	{ "--user", &user_list, USER },
@@ -91,7 +91,7 @@ static const struct {
 	{ "--chain", &chain_list, CHAIN, EXTRA_CHAIN },
 };
 
-/* By default, of VMs: 400 VMs have all they can have */
+/* Series of VMs by default: enough for 400 VMs that have MAX_VM_SERIES each */
 #define MAX_SERIES	10000
 #define NO_LIMIT	UINT64_MAX
 
@@ -237,7 +237,7 @@ static const char usage[] =
 	"  -V, --version           show the version, that of the kernel it comes with\n"
 	"\n";
 
-/* NULL if @mode is none of these */
+/* The list that @mode prints, or NULL if it prints something else */
 static const struct list *list_of(enum mode mode)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
@@ -277,7 +277,7 @@ static const char *mode_name(enum mode mode)
 	}
 }
 
-/* A decimal number from @min to @max, with nothing after it but @suffix or less */
+/* Parse a decimal number from @min to @max, with or without @suffix after it. */
 static bool parse_decimal(const char *text, const char *suffix, double min, double max,
 			  double *number)
 {
@@ -331,7 +331,7 @@ static bool set_limit(struct gates *gates, char *text)
 	return false;
 }
 
-/* PERCENT, of a mean and a P99, or WHAT=PERCENT,... */
+/* PERCENT, which limits both mean and P99, or WHAT=PERCENT,... */
 static enum status set_limits(struct gates *gates, const char *text)
 {
 	char *list, *rest, *limit;
@@ -472,13 +472,13 @@ static enum status set_option(struct options *options, int key, const char *argu
 	return STATUS_OK;
 }
 
-/* The option that getopt_long() has just refused: @key of optopt, in the word @text */
+/* Say why getopt_long() has refused an option: @key is optopt, @text the word that has it. */
 static enum status refuse_option(int result, int key, const char *text)
 {
 	char letter[] = { '-', (char)key, '\0' };
 	bool is_long = !strncmp(text, "--", 2);
 
-	/* A byte above 127 is negative. */
+	/* Name a short option by its letter.  A byte above 127 is negative in optopt. */
 	if (key && key < 256 && !is_long)
 		text = letter;
 	if (result == ':')
@@ -575,7 +575,7 @@ static enum status parse_operands(struct options *options, char *operands[], siz
 		options->reason = operands[0];
 		return STATUS_OK;
 	}
-	/* What "--vm $(pidof qemu-system-x86_64)" becomes */
+	/* With several VMs, "--vm $(pidof qemu-system-x86_64)" leads to this: say what is wrong. */
 	if (nr && options->source.vm && is_pid(options->source.vm) && is_pid(operands[0]))
 		return fail(STATUS_USAGE,
 			    "--vm takes one VM, but after %s there is %s: if these are processes, choose one, --vms lists them by name",
@@ -583,7 +583,7 @@ static enum status parse_operands(struct options *options, char *operands[], siz
 	if (nr)
 		return fail(STATUS_USAGE, "'%s' is no command, see --help", operands[0]);
 
-	/* With --top, both have another meaning, or none. */
+	/* With --top, --vms is no mode of its own: it says where to begin. */
 	if (options->vms && options->mode != TOP)
 		return set_mode(options, VMS);
 	if (options->reason)
@@ -622,7 +622,7 @@ static enum status check_options(const struct options *options, uint64_t given)
 	return STATUS_OK;
 }
 
-/* Lines of a table for machines, which has one header for all intervals */
+/* Whether to print lines for programs, with one header for all intervals */
 static bool is_log(const struct options *options)
 {
 	return options->period && (options->format == FORMAT_CSV || options->format == FORMAT_RAW);
@@ -648,7 +648,7 @@ static enum status make_selection(struct selection *selection, const struct opti
 	} else if (interval) {
 		columns = "REASON,COUNT,RATE,SHARE,TOTAL,AVG,P50,P99,P99.9";
 	}
-	/* With --top, they are of the list of VMs. */
+	/* With both --top and --vms, -o and -s are for the list of VMs, not for the reasons. */
 	if (options->vms)
 		return select_columns(selection, of, columns, sort, interval);
 	status = select_columns(selection, of, options->columns ?: columns, options->sort ?: sort,
@@ -664,7 +664,7 @@ static enum status make_vm_selection(struct selection *selection, const struct o
 	const char *columns = options->columns, *sort = options->sort;
 	enum status status;
 
-	/* With --top, they are of the reasons. */
+	/* With --top, but without --vms, -o and -s are for the reasons, not for the list of VMs. */
 	if (options->mode == TOP && !options->vms) {
 		columns = NULL;
 		sort = NULL;
@@ -677,7 +677,7 @@ static enum status make_vm_selection(struct selection *selection, const struct o
 	return status;
 }
 
-/* A table, or a histogram, of a snapshot */
+/* How to print snapshots, as tables or as histograms */
 struct shown_snapshot {
 	const struct options *options;
 	struct view view;
@@ -707,7 +707,7 @@ static enum status print(struct shown_snapshot *shown, const struct snapshot *sn
 	return status ?: log_flush();
 }
 
-/* Say how to have what the kernel does not keep now.  What it kept before is shown. */
+/* Say how to switch on what is off.  No error: what was kept before is still shown. */
 static enum status tell_what_is_off(const struct options *options)
 {
 	static const struct {
@@ -767,7 +767,7 @@ static enum status show(struct options *options)
 		if (lists[i].mode == options->mode)
 			options->source.extras = lists[i].extras;
 	}
-	/* What needs no key can be explained without. */
+	/* Some rules need no keys: give their advice on a kernel without keys, too. */
 	if (options->explain && options->mode == SHOW) {
 		options->source.extras = EXTRA_KEYS;
 		options->source.lenient = true;
@@ -796,7 +796,7 @@ static enum status show(struct options *options)
 	status = sampler_start(&sampler, &options->source, options->period ?: 1);
 	if (!status && options->log)
 		status = log_open(options->log);
-	/* Before an interval, which may be long */
+	/* If times cannot be shown, fail before the first interval, which may be long. */
 	if (!status)
 		status = make_style(&view->style, options->format == FORMAT_HUMAN, options->time,
 				    &sampler.last, options->source.sysfs);
@@ -817,11 +817,11 @@ struct shown_vms {
 	enum vm_list list;
 	struct view view;
 	struct vms last;
-	/* Of the system: what JSON says of the table */
+	/* Without reasons: what JSON says about the table as a whole, e.g. the time */
 	struct snapshot about;
 };
 
-/* Read what the table is about: what is, or with @interval what was since the last time. */
+/* Read the time and so on for JSON.  With @interval, the table is about the time since the last. */
 static enum status read_about(struct shown_vms *shown, bool interval)
 {
 	struct snapshot *about = &shown->about, last = *about;
@@ -947,7 +947,7 @@ static enum status show_metrics(struct options *options)
 	return status;
 }
 
-/* A reset is no matter, since who reads the recording sees it, too. */
+/* Do not check for a reset: the reader of the recording finds it by the same numbers. */
 static enum status record_snapshot(struct sampler *sampler, void *data)
 {
 	struct output *output = data;
@@ -1008,7 +1008,7 @@ static enum status run(struct options *options)
 		status = print_diff(options->operands[0], options->operands[1],
 				    options->operands + 2, options->nr_operands - 2,
 				    &options->gates, options->format, options->time);
-		/* A change above the limit is no reason not to tell that. */
+		/* Output that cannot be written is worse than a change above the limit. */
 		return log_flush() ?: status;
 	case PLOT:
 		return plot(options->operands[0], options->operands[1], options->reason,
@@ -1018,7 +1018,7 @@ static enum status run(struct options *options)
 	}
 }
 
-/* Or a file that is opened would become standard error, and get the messages. */
+/* If standard error is closed, a file opened later would get its number, and the messages. */
 static void open_standard_files(void)
 {
 	int fd;
@@ -1042,7 +1042,7 @@ int main(int argc, char *argv[])
 	uint64_t given = 0;
 
 	open_standard_files();
-	/* Not LC_NUMERIC: JSON has points, whatever the user's language. */
+	/* Do not set LC_NUMERIC: JSON needs decimal points, whatever the user's language. */
 	setlocale(LC_CTYPE, "");
 
 	status = parse_options(&options, argc, argv, &given);

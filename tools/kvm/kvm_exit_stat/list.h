@@ -4,10 +4,10 @@
 
 #include "table.h"
 
-/* A table that is made of a snapshot in place of that of exit reasons */
+/* A table that shows something else of a snapshot than its exit reasons */
 struct list {
 	const struct columns *columns;
-	/* Shown by default to people, and to programs if these get more */
+	/* Default columns, and those in formats for programs if these differ, else NULL */
 	const char *shown;
 	const char *shown_raw;
 	const char *sort;
@@ -20,17 +20,17 @@ extern const struct list user_list;
 /* Who got the CPU when a vCPU was scheduled out, a line each */
 extern const struct list preemptor_list;
 
-/* What the exits of reasons were for, a line each, below that of the reason for people */
+/* What exits were for, a line for each key; for people, below a line of the reason */
 extern const struct list key_list;
 
-/* The exits that took longest, and those of the log of slow exits, a line each */
+/* The exits that took longest, and those in the log of slow exits, a line each */
 extern const struct list worst_list;
 extern const struct list slow_list;
 
-/* The exit reasons that L2 had, a line each */
+/* The reasons for which L2 has exited, a line each */
 extern const struct list nested_list;
 
-/* The last exits of vCPUs, a line each, below that of the vCPU for people */
+/* The last exits of vCPUs, a line each; for people, below a line of the vCPU */
 extern const struct list chain_list;
 
 #endif /* KVM_EXIT_STAT_LIST_H */

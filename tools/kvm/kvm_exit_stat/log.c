@@ -12,9 +12,9 @@
 #include "signals.h"
 
 static const char *log_path;
-/* Whether standard output was not begun yet */
+/* Nothing was printed to standard output yet. */
 static bool unused = true;
-/* The length of the file before what is being printed */
+/* The length to cut the file back to if writing fails, -1 if it has none */
 static off_t whole;
 /* Whether the file is known to have the columns that are printed */
 static bool fits;
@@ -62,7 +62,7 @@ enum status log_begin(bool *fresh)
 		status = cannot_write();
 	if (status)
 		return status;
-	/* What is no file, e.g. a FIFO, has no length that tells. */
+	/* Only a regular file has a length that shows whether something was logged before. */
 	whole = S_ISREG(st.st_mode) ? st.st_size : -1;
 	if (whole >= 0)
 		*fresh = whole == 0;
@@ -106,7 +106,7 @@ enum status log_flush(void)
 	status = cannot_write();
 	if (log_path && whole >= 0) {
 		__fpurge(stdout);
-		/* If that fails, too, there is nothing else to be done. */
+		/* Remove a part that was written.  If that fails, too, nothing more can be done. */
 		if (ftruncate(STDOUT_FILENO, whole) < 0)
 			errno = 0;
 	}

@@ -7,24 +7,24 @@
 #include "error.h"
 
 /*
- * What is printed goes to the end of a file, which SIGHUP has opened anew, for it to be
- * renamed before.  Without a file, it goes to standard output.
+ * Append what is printed to a file, in place of standard output.  SIGHUP has the path opened
+ * anew, so that e.g. logrotate can rename the old file before.
  */
 enum status log_open(const char *path);
 
 /*
- * To be called before something is printed that must not be divided between two files.
- * @fresh becomes true if it begins a file.
+ * To be called before printing something that must not be split between two files.  @fresh
+ * becomes true if the output will be the first in its file.
  */
 enum status log_begin(bool *fresh);
 
 /*
- * To be called before lines are printed below @header, which is not printed: a file that was
- * there before must begin with it.
+ * To be called before printing lines without their header: a file that existed before must
+ * begin with @header.
  */
 enum status log_go_on(const char *header);
 
-/* Write what was printed.  All of it is written, or nothing, if that is a matter of space. */
+/* Write what was printed.  If that fails, e.g. for want of space, leave no part in the file. */
 enum status log_flush(void);
 
 #endif /* KVM_EXIT_STAT_LOG_H */

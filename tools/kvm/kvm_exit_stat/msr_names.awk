@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Make a table of the names of MSRs, sorted by number, from the headers of the kernel.
 #
-# Where macros have one number, the name is that which no model of a CPU is in the front
-# of, then the one with the fewest words, then the shortest, then the first of the alphabet.
+# If several macros have the same number, prefer a name that does not begin with a CPU model,
+# then the one with the fewest words, then the shortest, then the first in the alphabet.
 
 function is_better(a, b,	words_a, words_b)
 {
@@ -17,7 +17,8 @@ function is_better(a, b,	words_a, words_b)
 	return a < b
 }
 
-# Bits are decimal numbers, or in parentheses, and other names of an MSR are macros.
+# Numbers of MSRs are hexadecimal.  Skip all else: bits are decimal or in parentheses, and
+# an alias of an MSR is defined as the name of another macro.
 $1 == "#define" && $2 ~ /^MSR_[A-Za-z0-9_]+$/ && $3 ~ /^0[xX][0-9A-Fa-f]+$/ {
 	number = tolower(substr($3, 3))
 	sub(/^0+/, "", number)
@@ -34,7 +35,7 @@ END {
 	print "#include \"key_name.h\"\n"
 	print "const struct msr_name msr_names[] = {"
 	fflush()
-	# Numbers of one length are sorted as text.
+	# sort(1) compares text, which is right for numbers that all have eight digits.
 	sort = "LC_ALL=C sort"
 	for (number in names) {
 		print "\t{ 0x" number ", \"" names[number] "\" }," | sort

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Exits of L2: how many of all, and which of them the guest that runs it had to handle */
+/* Exits of L2: their share of all exits, and how many of them L1 had to handle */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,7 +7,7 @@
 
 #include "list.h"
 
-/* A line; its name, and the numbers of all exits, are those of the reason. */
+/* A line; @reason has the name, and the numbers of all exits, including those of L2. */
 struct line {
 	struct reason reason;
 	const struct nested *nested;

@@ -15,19 +15,19 @@ void write_head(FILE *file, const char *name, const char *type, const char *help
 	fprintf(file, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* A double of Prometheus has no more digits. */
+/* Prometheus keeps a double, which 17 digits represent exactly. */
 void write_seconds(FILE *file, uint64_t cycles, uint64_t tsc_khz)
 {
 	fprintf(file, "%.17Lg", (long double)cycles / 1000 / (long double)tsc_khz);
 }
 
 /*
- * The bounds of buckets, in nanoseconds, which are the same on every host, for buckets
- * to be added up over hosts.  Those of the kernel are numbers of cycles, i.e. other times
- * on each.
+ * The upper bounds of buckets, in nanoseconds.  They are the same on every host, so that
+ * buckets can be added up over hosts.  The bounds of the kernel are numbers of cycles, i.e.
+ * different times on different hosts.
  *
- * Below each bound, and above half of it, there is one of the kernel, if the TSC has less
- * than 16 GHz: the last of the kernel is 2^30 cycles.
+ * Between each bound and half of it, the kernel has a bound, too, as long as the TSC runs
+ * at less than 16 GHz: the kernel's last bound is 2^30 cycles.
  */
 static const uint64_t handling_bounds[] = {
 	250, 1000, 4000, 16000, 64000, 256000, 1024000, 4096000
@@ -51,7 +51,7 @@ static const struct family families[] = {
 	  offsetof(struct reason, away), away_bounds, ARRAY_SIZE(away_bounds) },
 };
 
-/* Whether the longest time that is in the bucket of the kernel is not above @bound */
+/* Whether no time in the bucket of the kernel is longer than @bound */
 static bool fits(const struct writer *to, size_t bucket, uint64_t bound)
 {
 	return (long double)((1ULL << bucket) - 1) * 1000000 <=
@@ -59,8 +59,8 @@ static bool fits(const struct writer *to, size_t bucket, uint64_t bound)
 }
 
 /*
- * A bucket of the kernel is counted as a whole, from the first bound on that all of it
- * is below: no count is more than the times up to its bound.
+ * Count each bucket of the kernel as a whole, at the first bound that none of its times can
+ * exceed.  So a count never includes a time above its bound, but can lack some below.
  */
 static void write_histogram(const struct writer *to, const struct family *family,
 			    const struct reason *reason, const struct times *times)
@@ -113,7 +113,7 @@ static void write_reasons(const struct writer *to)
 {
 	const struct snapshot *snapshot = to->snapshot;
 
-	/* Those that never occurred, too: what rises from 0 can be told. */
+	/* Write reasons that never occurred, too: a rise shows only in a series that had a 0. */
 	write_head(to->file, "kvm_exits_total", "counter", "VM-Exits.");
 	for (size_t i = 0; i < snapshot->nr_reasons; i++)
 		fprintf(to->file, "kvm_exits_total{isa=\"%s\",reason=\"%s\"} %llu\n",

@@ -6,7 +6,7 @@
 
 #include "vm.h"
 
-/* What metrics are made of */
+/* The numbers that metrics are made from */
 struct metrics {
 	struct snapshot snapshot;
 	uint64_t clock_warps;
@@ -20,14 +20,15 @@ void free_metrics(struct metrics *metrics);
 
 /*
  * Write the metrics in the subset of the text formats of Prometheus and OpenMetrics
- * that the parsers of Prometheus have in common.  Of VMs, there are at most @max_series.
+ * that the parsers of Prometheus have in common, with at most @max_series series of VMs.
  */
 enum status write_metrics(FILE *file, const struct metrics *metrics,
 			  unsigned long long max_series);
 
 /*
- * The lines before the series of a metric.  A type with the suffix "_total" is what the
- * textfile collector of node_exporter wants, which knows the older text format only.
+ * Write the lines before the series of a metric.  For counters, @name includes the suffix
+ * "_total", unlike in OpenMetrics: the textfile collector of node_exporter knows only the
+ * older text format.
  */
 void write_head(FILE *file, const char *name, const char *type, const char *help);
 void write_seconds(FILE *file, uint64_t cycles, uint64_t tsc_khz);

@@ -22,7 +22,7 @@ static void output_free(struct output *output)
 	*output = (struct output){};
 }
 
-/* A device must not become a file, nor what standard output was sent to. */
+/* Do not replace a device, nor what /dev/stdout and the like stand for, by a new file. */
 static bool is_replaceable(const char *path)
 {
 	struct stat st;
@@ -32,7 +32,7 @@ static bool is_replaceable(const char *path)
 	return stat(path, &st) < 0 || S_ISREG(st.st_mode);
 }
 
-/* Where @path leads to, since a symbolic link must not become a file either */
+/* Resolve @path, so that a symbolic link stays, and the file that it points to is replaced. */
 static char *find_target(const char *path)
 {
 	struct stat st;
@@ -41,7 +41,7 @@ static char *find_target(const char *path)
 	if (target || errno != ENOENT)
 		return target;
 	if (lstat(path, &st) == 0) {
-		/* A link to nothing */
+		/* A dangling link */
 		errno = ENOENT;
 		return NULL;
 	}
@@ -61,7 +61,7 @@ static int make_temporary(struct output *output)
 	if (fd < 0)
 		return -1;
 
-	/* The mode of any new file, not that of a temporary one */
+	/* Set the mode that any new file gets: that of mkstemp() is 0600. */
 	mask = umask(0);
 	umask(mask);
 	if (fchmod(fd, 0666 & ~mask) == 0)
@@ -113,7 +113,7 @@ enum status output_close(struct output *output, enum status status)
 	if (!status && (fflush(output->file) || ferror(output->file)))
 		status = cannot_write(output);
 	if (status) {
-		/* Or closing would try to write the rest once more. */
+		/* Drop the buffered rest, which fclose() would try to write once more. */
 		__fpurge(output->file);
 		replace = replace && output->kept &&
 			  !ftruncate(fileno(output->file), output->kept);

@@ -7,9 +7,9 @@
 #include "error.h"
 
 /*
- * A file that is replaced as a whole: what is written takes the place of what was
- * there when all of it is written, or not at all.  Until then, it is in a temporary
- * file beside, which no signal but SIGKILL leaves behind.
+ * A file that is replaced as a whole, or not at all: output goes to a temporary file in
+ * the same directory, which is renamed when all is written.  Only SIGKILL can leave the
+ * temporary file behind.
  *
  * What cannot be replaced, e.g. a device or /dev/stdout, is written directly.
  */
@@ -19,18 +19,18 @@ struct output {
 	/* NULL if the file is written directly */
 	char *target;
 	char *temporary;
-	/* How much is worth to be kept if the rest cannot be written */
+	/* How many bytes to keep if the rest cannot be written, see output_keep() */
 	long kept;
 };
 
 enum status output_open(struct output *output, const char *path);
 
-/* What is written up to here shall be kept in any case. */
+/* Keep what is written up to here, even if the rest cannot be written. */
 enum status output_keep(struct output *output);
 
 /*
- * Put the file in its place.  If @status or writing is an error, only if a part is
- * to be kept, and only that part.  Return the error.
+ * Put the file in its place.  If @status is an error, or writing fails, put only the part
+ * that output_keep() was called for, if any, and return the error.
  */
 enum status output_close(struct output *output, enum status status);
 

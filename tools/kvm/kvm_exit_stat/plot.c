@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Plots are made by gnuplot, from a script with the data in it on its standard
- * input.  All words in it that come from a file are of harmless characters, see
- * record.c.
+ * Plots are made by gnuplot, which gets a script that includes the data on its standard
+ * input.  Words of a recording need no quotes in the script: record.c refuses all but
+ * harmless characters.
  */
 #include <errno.h>
 #include <spawn.h>
@@ -31,10 +31,10 @@ struct plot {
 	const char *path;
 	const char *reason;
 	struct recording recording;
-	/* What happened from each line to the next; of a single one, since the reset */
+	/* What happened from each line to the next or, if there is one line, since the reset */
 	struct snapshot *intervals;
 	size_t nr;
-	/* All of that, and its reasons, the one with the most away time first */
+	/* The sum of all intervals, and its reasons, the one with the most away time first */
 	struct snapshot sum;
 	struct row *reasons;
 	size_t nr_reasons;
@@ -55,7 +55,7 @@ static double time_of(const struct plot *plot, size_t line)
 	return plot->recording.snapshots[line].uptime - plot->recording.snapshots[0].uptime;
 }
 
-/* Of an interval with a reset in it, nothing is known, and nothing shown. */
+/* Leave out an interval with a reset in it, as nothing is known of that. */
 static enum status make_intervals(struct plot *plot)
 {
 	const struct snapshot *snapshots = plot->recording.snapshots;
@@ -126,7 +126,7 @@ static const char *series_name(const struct plot *plot, size_t series)
 	return series < MAX_SERIES ? plot->reasons[series].reason->name : "other reasons";
 }
 
-/* Sum up a number, at @offset in struct reason, over the reasons of a series. */
+/* A number, at @offset in struct reason, of all reasons of a series, in percent of vCPU time */
 static double series_tax(const struct plot *plot, const struct snapshot *snapshot, size_t series,
 			 size_t offset)
 {
@@ -143,7 +143,7 @@ static double series_tax(const struct plot *plot, const struct snapshot *snapsho
 	return life > 0 ? 100 * cycles / life : 0;
 }
 
-/* Areas on top of each other, with steps, as the share is one of an interval */
+/* Stack areas on top of each other.  Draw steps, since a share is that of a whole interval. */
 static void plot_tax_over_time(const struct plot *plot)
 {
 	FILE *script = plot->script;
@@ -216,7 +216,7 @@ static enum status plot_tax(const struct plot *plot)
 	return STATUS_OK;
 }
 
-/* Axis @axis has the buckets of @times, n from n to n + 1. */
+/* Label @axis with the buckets of @times, of which bucket n goes from n to n + 1. */
 static void label_buckets(const struct plot *plot, const char *axis, const struct times *times)
 {
 	size_t first, last;
@@ -233,18 +233,18 @@ static void label_buckets(const struct plot *plot, const char *axis, const struc
 	fputs(")\n", plot->script);
 }
 
-/* The times at @offset, which are in @sum added up over all intervals */
+/* Plot the times at @offset by interval; @sum has them of all intervals, for the range. */
 static void plot_heat_map(const struct plot *plot, size_t offset, const struct times *sum,
 			  const char *what)
 {
 	static const struct reason none;
 	FILE *script = plot->script;
-	/* A scale of colors needs two ends. */
+	/* The scale of colors begins at 1, and must end at more than that. */
 	uint64_t most = 2;
 
 	fprintf(script, "$%s << EOD\n", what);
 	for (size_t i = 0; i < plot->nr; i++) {
-		/* One that has not occurred yet is not in a recording. */
+		/* A reason that has not occurred yet is missing in that line of the recording. */
 		const struct reason *reason = snapshot_find(&plot->intervals[i],
 							    plot->reason) ?: &none;
 		const struct times *times = times_at(reason, offset);
@@ -282,7 +282,7 @@ static void plot_bars(const struct plot *plot, const struct times *times, const 
 		"plot $%s using 1:2 with boxes fs solid 0.7 notitle\n", what);
 }
 
-/* In any case of letters, as a reason of the file is called, or as it is asked for */
+/* The name of the reason in the file that is @name, ignoring case; @name if there is none */
 static const char *find_name(const struct plot *plot, const char *name)
 {
 	for (size_t i = 0; i < plot->sum.nr_reasons && !snapshot_find(&plot->sum, name); i++) {
@@ -309,7 +309,7 @@ static enum status plot_hist(const struct plot *plot)
 		return fail(STATUS_USAGE, "--hist %s: %s has no exit of that reason", plot->reason,
 			    plot->path);
 
-	/* Without an away time, there is nothing that could be scaled. */
+	/* Without away times, leave out their plot, whose axes would have no range. */
 	nr = times_count(&reason->away) ? ARRAY_SIZE(kinds) : 1;
 	fprintf(plot->script, "set multiplot layout %zu,1\n", nr);
 	for (size_t i = 0; i < nr; i++) {

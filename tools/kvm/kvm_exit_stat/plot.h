@@ -7,8 +7,9 @@
 #include "error.h"
 
 /*
- * Plot @file, of record, to @out, an SVG or PNG by its name: the exit tax by reason,
- * or the histograms of @reason if it is not NULL; over time if it is a recording.
+ * Plot @file, which "record" has written, to @out, as SVG or PNG by the extension of the
+ * name: the exit tax by reason or, if @reason is not NULL, the histograms of that reason.
+ * If @file is a recording, plot over time.
  */
 enum status plot(const char *file, const char *out, const char *reason, bool time);
 

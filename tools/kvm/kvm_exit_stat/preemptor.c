@@ -7,7 +7,7 @@
 
 #include "list.h"
 
-/* A line; the name and the count of the reason are those of the process. */
+/* A line; the name of @reason is the command of the process. */
 struct line {
 	struct reason reason;
 	const struct preemptor *preemptor;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What user space calls a VM.  KVM does not know, but QEMU is told by options, and
- * libvirt and most others give them: "-name guest=NAME,debug-threads=on" or
+ * The name that user space has for a VM.  KVM does not know it, but libvirt and most others
+ * give QEMU the name and the UUID as options: "-name guest=NAME,debug-threads=on" or
  * "-name NAME", and "-uuid UUID".
  */
 #include <stdio.h>
@@ -20,7 +20,7 @@ static size_t utf8_length(const unsigned char *c)
 		if ((c[i] & 0xc0) != 0x80)
 			return 0;
 	}
-	/* Longer than needed, surrogates, and beyond the last character */
+	/* Refuse overlong encodings, surrogates, and what is beyond the last character. */
 	if ((c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xed && c[1] > 0x9f) ||
 	    (c[0] == 0xf0 && c[1] < 0x90) || (c[0] == 0xf4 && c[1] > 0x8f))
 		return 0;
@@ -33,7 +33,7 @@ void make_printable(char *text)
 		const unsigned char *c = (const unsigned char *)text;
 		size_t length = utf8_length(c);
 
-		/* Those of C1 are 0xc2 0x80 up to 0xc2 0x9f. */
+		/* C1 control characters, too, which are 0xc2 0x80 to 0xc2 0x9f in UTF-8 */
 		if (!length || c[0] < ' ' || c[0] == 0x7f || (c[0] == 0xc2 && c[1] < 0xa0)) {
 			memset(text, '?', length ?: 1);
 			length = length ?: 1;
@@ -42,7 +42,7 @@ void make_printable(char *text)
 	}
 }
 
-/* Copy what of a value of QEMU comes before a comma.  Two commas stand for one. */
+/* Copy the value of a QEMU option up to the next comma.  Two commas are an escaped one. */
 static void copy_value(char *to, size_t size, const char *value)
 {
 	while (*value && size > 1) {
@@ -62,7 +62,7 @@ static const char *next_parameter(const char *value)
 	return value ? value + 1 : NULL;
 }
 
-/* The value of -name: the name comes first, or is that of "guest". */
+/* Parse the value of -name, in which the name comes first, or after "guest=". */
 static void parse_name(char *to, size_t size, const char *value)
 {
 	const char *name = value;
@@ -73,13 +73,13 @@ static void parse_name(char *to, size_t size, const char *value)
 			return;
 		}
 	}
-	/* There is a parameter of another name in its place. */
+	/* Another parameter comes first, i.e. there is no name. */
 	if (strcspn(name, "=") < strcspn(name, ","))
 		return;
 	copy_value(to, size, name);
 }
 
-/* The words of a process, each with a NUL, and one more at the end.  NULL if it has none. */
+/* The command line of a process: a NUL ends each word, and two the last.  NULL if not readable. */
 static char *read_words(const char *sysroot, uint64_t pid, size_t *length)
 {
 	char path[PATH_MAX], *words = NULL;
@@ -134,7 +134,7 @@ void read_vm_name(struct vm_name *name, const char *sysroot, const struct identi
 	for (const char *word = words; word && word < words + length;) {
 		const char *value = word + strlen(word) + 1;
 
-		/* QEMU takes two dashes for one. */
+		/* QEMU takes options with one dash or with two. */
 		if (word[0] == '-' && word[1] == '-')
 			word++;
 		if (value < words + length && !strcmp(word, "-name"))

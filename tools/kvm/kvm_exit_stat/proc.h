@@ -14,7 +14,7 @@ struct vm_name {
 	char uuid[VM_UUID_LEN];
 };
 
-/* A process that is gone has the command that the kernel noted. */
+/* Without a command line, e.g. if the process is gone, use the command that the kernel noted. */
 void read_vm_name(struct vm_name *name, const char *sysroot, const struct identity *identity);
 
 /* Put '?' where @text has control characters, or is no UTF-8. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Names and codes of exit reasons, which sysfs has of all that the kernel knows */
+/* Names and codes of exit reasons, from sysfs, which has all reasons that the kernel knows */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +20,7 @@ static enum status read_code(const struct source *source, const char *name, uint
 	return source_number(source, file, code);
 }
 
-/* "0x" and hexadecimal digits, or decimal ones, which may begin with 0 */
+/* Parse "0x" and hexadecimal digits, or decimal digits, for which a leading 0 means nothing. */
 static bool parse_code(const char *text, uint64_t *code)
 {
 	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
@@ -33,7 +33,7 @@ static bool parse_code(const char *text, uint64_t *code)
 	return !errno && !*end;
 }
 
-/* Whether a reason is meant by @text, or by @code if that is not NULL */
+/* Whether the reason @name is the one that @text, or @code if not NULL, stands for */
 static enum status is_meant(const struct source *source, const char *name, const char *text,
 			    const uint64_t *code, bool *meant)
 {
@@ -41,7 +41,7 @@ static enum status is_meant(const struct source *source, const char *name, const
 	uint64_t its = 0;
 
 	*meant = is_name(name, text);
-	/* What it stands for changes. */
+	/* UNKNOWN is for all codes without a name: its file has only the last one of them. */
 	if (*meant || !code || !strcmp(name, "UNKNOWN"))
 		return STATUS_OK;
 	status = read_code(source, name, &its);
@@ -60,7 +60,7 @@ enum status find_reason(const struct source *source, const char *option, const c
 	DIR *dir;
 	int fd;
 
-	/* Names that differ in case only have this way to be told. */
+	/* Look for the exact name first, as there can be names that differ in case only. */
 	if (source_has_reason(source, text)) {
 		snprintf(name, REASON_NAME_LEN, "%s", text);
 		return STATUS_OK;

@@ -48,7 +48,7 @@ static struct json_object *new_reason(const struct reason *reason)
 	return object;
 }
 
-/* What is a number of a key, by the name that it has in a file */
+/* The numbers of a key, by their names in a file */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -64,7 +64,7 @@ static uint64_t *key_number(const struct key *key, size_t i)
 	return (uint64_t *)((char *)key + key_numbers[i].offset);
 }
 
-/* Only where there are some */
+/* Add the keys of a reason, if it has any. */
 static void add_keys(struct json_object *to, const struct snapshot *snapshot, size_t reason)
 {
 	struct json_object *keys = NULL;
@@ -129,7 +129,7 @@ static struct json_object *get(struct json_object *object, const char *key, enum
 	return member;
 }
 
-/* json-c would make a negative number 0. */
+/* Refuse a negative number, of which json_object_get_uint64() would make 0. */
 static bool to_number(struct json_object *object, uint64_t *number)
 {
 	if (!json_object_is_type(object, json_type_int) || json_object_get_int64(object) < 0)
@@ -169,7 +169,7 @@ static enum status get_string(const struct position *at, struct json_object *obj
 
 	if (!length || length >= size)
 		return malformed(at, key, "is missing or of a wrong length");
-	/* Part of gnuplot's titles */
+	/* Allow only characters that are harmless in titles of gnuplot. */
 	for (size_t i = 0; i < length; i++) {
 		if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789 -", text[i]))
 			return malformed(at, key, "has a wrong character");
@@ -289,7 +289,7 @@ static enum status get_snapshot(const struct position *at, struct json_object *o
 	return STATUS_OK;
 }
 
-/* json-c would make a number of more than 64 bits the largest of 64. */
+/* Check the text, as json-c would make a number of more than 64 bits the largest of 64. */
 static bool numbers_fit(const char *line, size_t length)
 {
 	for (size_t i = 0; i < length; i++) {
@@ -299,7 +299,7 @@ static bool numbers_fit(const char *line, size_t length)
 			continue;
 		errno = 0;
 		strtoull(line + i, &end, 10);
-		/* A fraction has any number of digits. */
+		/* After a decimal point, any number of digits is fine. */
 		if (errno && (i == 0 || line[i - 1] != '.'))
 			return false;
 		i = (size_t)(end - line);
@@ -307,7 +307,7 @@ static bool numbers_fit(const char *line, size_t length)
 	return true;
 }
 
-/* One line is one object, all of it, and nothing else. */
+/* Parse a line, which must be exactly one JSON object. */
 static enum status parse_line(const struct position *at, const char *line, size_t length,
 			      struct snapshot *snapshot)
 {
@@ -370,8 +370,8 @@ static enum status add_line(struct recording *recording, const struct position *
 }
 
 /*
- * Read a line without its newline, which only the last may lack.  Its length, -1 at
- * the end of the file or after an error, or -2 if it is too long.
+ * Read a line, and drop its newline, which only the last line may lack.  Return its length,
+ * -1 at the end of the file or after an error, or -2 if the line is too long.
  */
 static ssize_t read_line(FILE *file, char **line, size_t *size)
 {
@@ -451,7 +451,7 @@ enum status summarize_recording(struct snapshot *summary, const struct recording
 {
 	const struct snapshot *first = recording->snapshots;
 
-	/* A reset shows from one line to the next, and not always in the end. */
+	/* Compare each line with the next: after a reset, numbers can grow past those of before. */
 	for (size_t i = 1; i < recording->nr; i++) {
 		enum status status = snapshot_subtract(summary, &first[i - 1], &first[i]);
 

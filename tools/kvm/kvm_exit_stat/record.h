@@ -21,8 +21,8 @@ enum status load_recording(struct recording *recording, const char *path);
 void free_recording(struct recording *recording);
 
 /*
- * What a file stands for: a single snapshot for what happened since the reset, more
- * of them for what happened from the first to the last.
+ * Make one snapshot of a file: a single line says what happened since the reset, several
+ * lines say what happened from the first to the last.
  */
 enum status summarize_recording(struct snapshot *summary, const struct recording *recording,
 				const char *name);

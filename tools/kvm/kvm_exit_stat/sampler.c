@@ -59,7 +59,7 @@ enum status sampler_repeat(struct sampler *sampler, unsigned long long nr,
 			print_error();
 			lost = status;
 		} else if (status) {
-			/* What a signal interrupts does not fail. */
+			/* A step that a signal has interrupted is no failure. */
 			return was_signaled() ? lost : status;
 		}
 	}

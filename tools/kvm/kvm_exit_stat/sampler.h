@@ -22,16 +22,16 @@ void sampler_advance(struct sampler *sampler);
 enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot);
 
 /*
- * Read again, and give what happened since the last reading.  With STATUS_RESET
- * that is not known, and the next call can tell it again.
+ * Read again, and subtract the last reading.  STATUS_RESET if there was a reset in
+ * between, i.e. there is no interval; the next call begins after the reset.
  */
 enum status sampler_next(struct sampler *sampler, struct snapshot *interval);
 
 void sampler_stop(struct sampler *sampler);
 
 /*
- * Call @step each period, @nr times or, if it is 0, until a signal is noted.  A
- * reset is told and does not end that, but it is what is returned in the end.
+ * Call @step each period, @nr times or, if @nr is 0, until a signal is noted.  After a
+ * reset, print a message, go on, and return STATUS_RESET in the end.
  */
 enum status sampler_repeat(struct sampler *sampler, unsigned long long nr,
 			   enum status (*step)(struct sampler *sampler, void *data),

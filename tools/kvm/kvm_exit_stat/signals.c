@@ -32,7 +32,7 @@ bool is_ignored(int signal)
 
 void catch_signals(void)
 {
-	/* Not SA_RESTART: what blocks shall end.  If it does not, a second one does it. */
+	/* No SA_RESTART, for blocking calls to return.  The same signal again ends the program. */
 	struct sigaction action = { .sa_handler = note_signal, .sa_flags = SA_RESETHAND };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
@@ -48,7 +48,7 @@ bool was_signaled(void)
 
 void catch_hangup(void)
 {
-	/* What is being written goes on. */
+	/* SA_RESTART, as the signal must not interrupt a write */
 	struct sigaction action = { .sa_handler = note_hangup, .sa_flags = SA_RESTART };
 
 	hangup_caught = true;
@@ -59,7 +59,7 @@ bool take_hangup(void)
 {
 	bool taken = READ_ONCE(hung_up);
 
-	/* One that comes in between means what this one does. */
+	/* If one was taken, a second one that came since then asks for the same: drop it. */
 	WRITE_ONCE(hung_up, 0);
 	return taken;
 }
@@ -68,7 +68,7 @@ bool sleep_until(double when)
 {
 	sigset_t blocked, before;
 
-	/* What comes between the last look and the sleep must end the sleep. */
+	/* Block signals until ppoll(): one that comes after the check must end the sleep, too. */
 	sigemptyset(&blocked);
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
 		sigaddset(&blocked, ends[i]);

@@ -4,18 +4,18 @@
 
 #include <stdbool.h>
 
-/* Whether whoever started the program wants @signal to have no effect, as nohup does */
+/* Whether @signal is ignored, i.e. was so when the program started, e.g. by nohup */
 bool is_ignored(int signal);
 
 /*
  * From now on SIGHUP, SIGINT, SIGQUIT and SIGTERM do not end the program: the first
- * of each is noted, and interrupts what blocks.
+ * of each is noted, and interrupts blocking calls.
  */
 void catch_signals(void);
 
 bool was_signaled(void);
 
-/* From now on SIGHUP ends nothing, and is noted apart. */
+/* From now on SIGHUP ends neither the program nor a sleep: take_hangup() returns it. */
 void catch_hangup(void);
 
 /* Whether there was a SIGHUP since the last call */

@@ -37,7 +37,7 @@ bool is_isa(const char *isa)
 	return !strcmp(isa, "vmx") || !strcmp(isa, "svm");
 }
 
-/* What is printed into gnuplot's language and metrics needs no quoting. */
+/* Allow only characters that need no quotes in a script for gnuplot and in metrics. */
 bool is_reason_name(const char *name)
 {
 	static const char allowed[] =
@@ -47,7 +47,7 @@ bool is_reason_name(const char *name)
 	return length > 0 && length < REASON_NAME_LEN && !name[length];
 }
 
-/* Nor is what is printed into JSON in need of escapes. */
+/* Allow only characters that need no escapes in JSON. */
 bool is_key(const char *text)
 {
 	static const char allowed[] =
@@ -57,7 +57,7 @@ bool is_key(const char *text)
 	return length > 0 && length < KEY_LEN && !text[length];
 }
 
-/* Make the array @list of @nr one longer.  Return what is new, all 0. */
+/* Append an element, all 0, to the array @list of @nr, and return the element. */
 static void *grow(void **list, size_t *nr, size_t size)
 {
 	char *longer = reallocarray(*list, *nr + 1, size);
@@ -151,7 +151,7 @@ void snapshot_derive(struct snapshot *snapshot)
 		struct reason *reason = &snapshot->reasons[i];
 		uint64_t others = reason->user + reason->blocked + reason->preempted;
 
-		/* Sums that stopped at 2^64 - 1 need not match. */
+		/* Sums that have saturated at 2^64 - 1 need not match. */
 		reason->kvm = reason->away.total > others ? reason->away.total - others : 0;
 
 		total->count += reason->count;
@@ -184,13 +184,13 @@ double snapshot_life(const struct snapshot *snapshot)
 	return (double)snapshot->total.guest + (double)snapshot->total.away.total;
 }
 
-/* Only a reset lets a minimum grow or a maximum shrink, unless there was no time. */
+/* Once there is a time, only a reset lets the minimum grow or the maximum shrink. */
 static bool times_were_reset(const struct times *a, const struct times *b)
 {
 	return times_count(a) && (b->min > a->min || b->max < a->max);
 }
 
-/* Make @reason what happened since @before. */
+/* Subtract @before from @reason.  False if a number shows a reset in between. */
 static bool reason_subtract(struct reason *reason, const struct reason *before)
 {
 	bool reset = times_were_reset(&before->cycles, &reason->cycles) ||
@@ -215,7 +215,7 @@ static bool reason_subtract(struct reason *reason, const struct reason *before)
 	return !reset;
 }
 
-/* Reasons of an interval have the order of @b. */
+/* Find in @a what @of is in @b.  Compare names, as reasons can have another place in @a. */
 static const struct user_return *find_user_return(const struct snapshot *a,
 						  const struct user_return *of,
 						  const struct snapshot *b)
@@ -231,8 +231,9 @@ static const struct user_return *find_user_return(const struct snapshot *a,
 }
 
 /*
- * One that is less than before is no reset: a row of the kernel keeps few numbers apart,
- * so that those of a VM that goes can become a part of "other".
+ * A count that is less than before is no reset: a row of the kernel has room for few user
+ * reasons, so that those of a VM that goes can become a part of "other".  Reasons of the
+ * interval have the same places as in @b.
  */
 static bool add_user_returns(struct snapshot *interval, const struct snapshot *a,
 			     const struct snapshot *b)
@@ -266,7 +267,7 @@ static const struct key *find_key(const struct snapshot *a, const struct key *of
 	return NULL;
 }
 
-/* As with user returns: a key that makes way for another becomes a part of the rest. */
+/* Here, too, a lower count is no reset: a key that another one displaces joins "other". */
 static bool add_keys(struct snapshot *interval, const struct snapshot *a,
 		     const struct snapshot *b)
 {
@@ -403,7 +404,7 @@ uint64_t times_quantile(const struct times *times, double quantile, bool interva
 	double rank = quantile * (double)times_count(times), below = 0, value = 0;
 	size_t bucket = 0;
 
-	/* The bucket of the rank: empty ones do not count. */
+	/* Find the bucket that has the time of that rank, and skip empty ones. */
 	for (size_t i = 0; i < NR_BUCKETS; i++) {
 		if (!times->hist[i])
 			continue;

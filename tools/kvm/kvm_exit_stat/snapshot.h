@@ -18,13 +18,13 @@
 
 #define VM_NAME_LEN	256
 
-/* The kernel has 15 letters; a process that is no task may have a longer one. */
+/* More than the 15 letters of a command that the kernel keeps */
 #define COMMAND_LEN	64
 
 /* What an exit was for, as text of the kernel, e.g. "port:0x3f8:1:write" */
 #define KEY_LEN	64
 
-/* The rest of the exits of a reason, for which there is no key */
+/* In place of a key: all exits of a reason that have no key of their own */
 #define KEY_OTHER	"other"
 
 /* Times of one kind, in TSC cycles */
@@ -38,7 +38,7 @@ struct times {
 /* One exit reason, or the sum of all */
 struct reason {
 	char name[REASON_NAME_LEN];
-	/* That of the hardware, if it was asked for */
+	/* The code in the hardware, if it was asked for */
 	bool coded;
 	uint64_t code;
 	uint64_t count;
@@ -48,7 +48,7 @@ struct reason {
 	uint64_t user;
 	uint64_t blocked;
 	uint64_t preempted;
-	/* What remains of it; derived */
+	/* The rest of away.total; derived */
 	uint64_t kvm;
 	/* The part of blocked in which KVM polled */
 	uint64_t polled;
@@ -58,7 +58,7 @@ struct reason {
 	uint64_t guest;
 };
 
-/* kvm_run->exit_reason, or why there is none */
+/* In place of kvm_run->exit_reason: KVM_RUN failed, or the reason has no place of its own */
 #define USER_ERROR	(-1)
 #define USER_OTHER	(-2)
 
@@ -78,11 +78,11 @@ struct chain_exit {
 	char reason[REASON_NAME_LEN];
 	/* Of L2 */
 	bool nested;
-	/* Of its handling; what has more than 32 bits is the largest number that fits */
+	/* Handling time, which the kernel saturates at 32 bits */
 	uint64_t cycles;
 };
 
-/* The exits of a reason from a guest of the guest, i.e. L2, which are a part of all */
+/* The exits of a reason from L2, a guest of the guest; struct reason includes them */
 struct nested {
 	/* Which of snapshot->reasons */
 	size_t reason;
@@ -96,10 +96,10 @@ struct key {
 	/* Which of snapshot->reasons */
 	size_t reason;
 	char text[KEY_LEN];
-	/* At least so often, and at most so often and @error more */
+	/* A lower bound; the upper bound is @error more */
 	uint64_t count;
 	uint64_t error;
-	/* Handling time of what is certain, and the longest one, which is 0 if not known */
+	/* The handling time of these @count exits, and the longest one, 0 if not known */
 	uint64_t cycles;
 	uint64_t longest;
 };
@@ -107,9 +107,9 @@ struct key {
 /* An exit that took long */
 struct worst {
 	char reason[REASON_NAME_LEN];
-	/* Until the next VM-Entry, or in the handling */
+	/* Whether it was long until the next VM-Entry, or long in handling */
 	bool away;
-	/* Of the last 30 to 60 seconds, or since the reset */
+	/* Whether it is the longest of the last 30 to 60 seconds, or since the reset */
 	bool late;
 	uint64_t cycles;
 	/* CLOCK_BOOTTIME of its end */
@@ -119,7 +119,7 @@ struct worst {
 	char vm_name[VM_NAME_LEN];
 	uint64_t vcpu;
 	uint64_t cpu;
-	/* Not known under lockdown, say */
+	/* RIP is not always known, e.g. not under lockdown. */
 	bool has_rip;
 	uint64_t rip;
 	/* Empty if it is not known */
@@ -134,17 +134,17 @@ struct preemptor {
 	/* 0 if the vCPU was throttled */
 	uint64_t pid;
 	char command[COMMAND_LEN];
-	/* At most so often, of which @error need not be true */
+	/* An upper bound; the lower bound is @error less */
 	uint64_t count;
 	uint64_t error;
-	/* Time of what is certain, and the longest one */
+	/* The time of the certain preemptions, and the longest one */
 	uint64_t cycles;
 	uint64_t max;
 };
 
 /*
  * What the kernel has recorded since the last reset or, with @interval, between
- * two readings.  Of an interval, nobody knows minima and maxima.
+ * two readings.  The minima and maxima of an interval are not known.
  */
 struct snapshot {
 	char isa[8];
@@ -155,7 +155,7 @@ struct snapshot {
 	double uptime;
 	bool interval;
 	double seconds;
-	/* Likewise UTC of the first reading */
+	/* UTC of the first reading of an interval */
 	double from;
 	/* Exits that are in no other number, for want of memory */
 	uint64_t dropped;
@@ -164,7 +164,7 @@ struct snapshot {
 	/* Not in files of record */
 	struct user_return *user_returns;
 	size_t nr_user_returns;
-	/* If they were asked for */
+	/* Only if they were asked for, see enum extra */
 	struct key *keys;
 	size_t nr_keys;
 	struct worst *worst;
@@ -177,14 +177,14 @@ struct snapshot {
 	/* Only of a table of debugfs, and not of an interval */
 	struct preemptor *preemptors;
 	size_t nr_preemptors;
-	/* Derived: no histograms, no minima, no maxima */
+	/* Derived: sums of all reasons, without histograms, minima and maxima */
 	struct reason total;
 };
 
 /*
- * The numbers that the kernel gives of a reason, but for averages.  The names are those
- * of the columns in sysfs and debugfs; in JSON a number has a key in an object of the
- * reason, which has a name unless it is the reason itself.
+ * The numbers that the kernel has for a reason, except averages.  @name is that of the
+ * column in sysfs and debugfs.  In JSON, the number is the member @key of the reason or,
+ * if @object is not NULL, of an object of that name in the reason.
  */
 struct number {
 	const char *name;
@@ -203,15 +203,15 @@ static inline const uint64_t *number_at(const struct reason *reason, size_t offs
 	return (const uint64_t *)((const char *)reason + offset);
 }
 
-/* The same, to be changed */
+/* The same, for writing */
 static inline uint64_t *number_of(struct reason *reason, const struct number *number)
 {
 	return (uint64_t *)((char *)reason + number->offset);
 }
 
 /*
- * Whether there is anything to tell.  In an interval, an away time can end whose exit
- * was counted before.
+ * Whether there is anything to show for a reason.  An interval can have an away time but
+ * no exit, if the exit was counted before.
  */
 bool reason_occurred(const struct reason *reason);
 
@@ -219,12 +219,15 @@ bool is_isa(const char *isa);
 bool is_reason_name(const char *name);
 bool is_key(const char *text);
 
-/* NULL if memory is short.  Pointers to reasons do not outlive the call. */
+/*
+ * NULL if memory is short or, of snapshot_find(), if there is no such reason.  The pointer is
+ * valid until the next reason is added.
+ */
 struct reason *snapshot_add(struct snapshot *snapshot, const char *name);
 struct reason *snapshot_find_or_add(struct snapshot *snapshot, const char *name);
 const struct reason *snapshot_find(const struct snapshot *snapshot, const char *name);
 
-/* The same of what is added to the other lists */
+/* The same applies to the elements of the other lists. */
 struct user_return *snapshot_add_user_return(struct snapshot *snapshot);
 struct preemptor *snapshot_add_preemptor(struct snapshot *snapshot);
 struct nested *snapshot_find_or_add_nested(struct snapshot *snapshot, size_t reason);
@@ -257,8 +260,8 @@ bool times_range(const struct times *times, size_t *first, size_t *last);
 uint64_t times_average(const struct times *times);
 
 /*
- * Estimate a quantile, linear within a bucket.  0 if there is no time.  Unless it is
- * of an @interval, min and max bound it.
+ * Estimate a quantile by linear interpolation within its bucket.  0 if there is no time.
+ * Unless the times are of an @interval, min and max bound the estimate.
  */
 uint64_t times_quantile(const struct times *times, double quantile, bool interval);
 

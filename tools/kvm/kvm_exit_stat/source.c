@@ -3,8 +3,8 @@
  * Read the statistics: of the system from sysfs, which is the ABI, and of a VM or a
  * vCPU from their tables in debugfs.
  *
- * A reason is a line in both, of one consistent copy, with the same columns.  While VMs
- * run, the files in sysfs change from one reason to the next.
+ * In both, a reason is a line with the same columns, whose numbers are consistent.  But in
+ * sysfs, each reason has its own file: while VMs run, numbers change between two files.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -51,8 +51,8 @@ enum status make_path(char path[PATH_MAX], const char *format, ...)
 }
 
 /*
- * Whether a file below @dir, in debugfs, cannot be opened since the kernel is locked down.
- * @mode is empty if that is not known, but the likely reason.
+ * Whether a file below @dir, in debugfs, cannot be opened because of kernel lockdown.  @mode
+ * becomes the mode of lockdown, or empty if lockdown is only the likely cause.
  */
 static bool is_locked_down(const char *dir, char mode[32])
 {
@@ -68,7 +68,7 @@ static bool is_locked_down(const char *dir, char mode[32])
 		return false;
 	snprintf(path, sizeof(path), "%.*s/sys/kernel/security/lockdown", (int)(below - dir), dir);
 	file = fopen(path, "re");
-	/* securityfs need not be mounted, and nothing else refuses root. */
+	/* Without securityfs, guess: nothing but lockdown refuses root. */
 	if (!file)
 		return geteuid() == 0;
 	if (fgets(text, sizeof(text), file))
@@ -78,8 +78,8 @@ static bool is_locked_down(const char *dir, char mode[32])
 }
 
 /*
- * What it means, from errno, that a file cannot be read that is below what
- * source_open() has found, or that itself
+ * Say from errno why @file below @dir, which source_open() has found, cannot be read.  If
+ * the file is not there any more, @vanished is the explanation.
  */
 enum status cannot_read(const char *dir, const char *file, const char *vanished)
 {
@@ -117,8 +117,8 @@ static enum status cannot_read_table(const char *path)
 }
 
 /*
- * What a file in sysfs has.  The directory stays the one that was found first: another
- * one is that of a module that was loaded anew.
+ * Read a file in sysfs, relative to the directory that source_open() has opened.  By its
+ * path, the directory could be that of a module that was loaded anew, with other counters.
  */
 static enum status read_whole(const struct source *source, const char *file,
 			      char text[FILE_LEN], size_t *length)
@@ -138,7 +138,7 @@ static enum status read_whole(const struct source *source, const char *file,
 	return status;
 }
 
-/* The text of a file in sysfs without its newline */
+/* Read a file in sysfs that has one line, and drop the newline. */
 static enum status read_file(const struct source *source, const char *file, char text[FILE_LEN])
 {
 	size_t length = 0;
@@ -154,7 +154,7 @@ static enum status read_file(const struct source *source, const char *file, char
 	return STATUS_OK;
 }
 
-/* The same of a file that has no line, or several.  They end with newlines. */
+/* Read a file in sysfs that has any number of lines, which keep their newlines. */
 static enum status read_lines(const struct source *source, const char *file, char text[FILE_LEN])
 {
 	size_t length = 0;
@@ -210,12 +210,12 @@ static bool parse_hist(const char *text, uint64_t hist[NR_BUCKETS])
 	}
 }
 
-/* Where the line of a reason says in which ways KVM_RUN returned after its exits */
+/* The column that says how KVM_RUN returned to user space after exits of the reason */
 #define USER_REASONS	"user_reasons"
 
 /*
- * N:count:cycles,... or "-", where N is a number, "error" or "other".  False if it is
- * something else; @memory is false if that is short.
+ * Parse N:count:cycles,... or "-", where N is a number, "error" or "other".  False if @text
+ * is malformed.  @memory becomes false if memory is short.
  */
 static bool parse_user_reasons(const char *text, struct snapshot *snapshot, size_t reason,
 			       bool *memory)
@@ -270,12 +270,12 @@ enum status source_number(const struct source *source, const char *file, uint64_
 	return status;
 }
 
-/* Where the fields of a line have which number */
+/* The index of each number in the fields of a line */
 struct columns {
 	size_t of[NR_NUMBERS];
-	/* MAX_COLUMNS, which no line has, with a kernel that does not have this one */
+	/* MAX_COLUMNS, a field that is always NULL, if the kernel does not have this column */
 	size_t user_reasons;
-	/* Lines have no header that tells whether they have it. */
+	/* No header says whether lines have user_reasons, i.e. the column can be missing. */
 	bool headless;
 };
 
@@ -395,7 +395,7 @@ static enum status parse_reason(const char *path, const char *fields[],
 	return memory ? STATUS_OK : fail(STATUS_SYSTEM, "out of memory");
 }
 
-/* What L2 has of a reason, or which part of that was @reflected */
+/* Parse the numbers of L2's exits of a reason or, with @reflected, of those that L1 got. */
 static enum status parse_nested(const char *path, const char *fields[],
 				const struct columns *columns, struct snapshot *snapshot,
 				size_t reason, bool reflected)
@@ -431,7 +431,7 @@ bool source_wants(const struct source *source, const char *reason)
 	return !*source->only || !strcmp(source->only, reason);
 }
 
-/* What the exits of the last reason of the snapshot were for */
+/* Read the keys of the last reason of the snapshot, i.e. what its exits were for. */
 static enum status read_keys(const struct source *source, struct snapshot *snapshot)
 {
 	const size_t reason = snapshot->nr_reasons - 1;
@@ -450,7 +450,7 @@ static enum status read_keys(const struct source *source, struct snapshot *snaps
 	return status;
 }
 
-/* The exits of a reason that took longest, each in a file */
+/* Read the exits of a reason that took longest, each of which has a file. */
 static enum status read_worst(const struct source *source, struct snapshot *snapshot,
 			      const char *reason)
 {
@@ -480,7 +480,7 @@ static enum status read_worst(const struct source *source, struct snapshot *snap
 	return status;
 }
 
-/* The exits of the last reason of the snapshot that L2 had */
+/* Read L2's exits of the last reason of the snapshot. */
 static enum status read_nested(const struct source *source, const struct columns *columns,
 			       struct snapshot *snapshot)
 {
@@ -502,7 +502,7 @@ static enum status read_nested(const struct source *source, const struct columns
 	return status;
 }
 
-/* Of a reason that never occurred there are none. */
+/* Read what else was asked for.  A reason that never occurred has no extras. */
 static enum status read_extras(const struct source *source, const struct columns *columns,
 			       struct snapshot *snapshot)
 {
@@ -557,9 +557,9 @@ static enum status read_reasons(const struct source *source, struct snapshot *sn
 }
 
 /*
- * All numbers are of the same time between two resets, or it is tried again.  The
- * counts are read later than the first total, and can only exceed it, unless they
- * were reset or some of their directories are removed already.
+ * Try again if there was a reset while the files were read.  The counts of reasons are read
+ * after the first total, so that their sum cannot be less, unless there was a reset, or the
+ * module is being unloaded, and some directories of reasons are gone already.
  */
 static enum status read_sysfs(const struct source *source, struct snapshot *snapshot)
 {
@@ -609,7 +609,7 @@ void set_text(char *to, size_t size, const char *field)
 	make_printable(text);
 }
 
-/* A line above the header of a table.  What it says need not be known here. */
+/* A line above the header of a table.  Ignore unknown ones, which later kernels may add. */
 static enum status parse_head(const char *path, const char *fields[], struct identity *identity)
 {
 	const char *name = fields[0] ?: "", *text = fields[0] && fields[1] ? fields[1] : "";
@@ -657,7 +657,7 @@ static enum status parse_preemptor(const char *path, const char *fields[],
 	return STATUS_OK;
 }
 
-/* A line of a table that not every view needs: "key", say, a reason, and what is known of it */
+/* A line that not every view needs: its kind, e.g. "key", a reason, and fields of that kind */
 static enum status parse_extra(const struct source *source, const char *path,
 			       const char *fields[], const struct columns *columns,
 			       struct snapshot *snapshot)
@@ -682,7 +682,7 @@ static enum status parse_extra(const struct source *source, const char *path,
 	if (extra == EXTRA_KEYS)
 		return parse_key(path, fields + 2, snapshot,
 				 (size_t)(reason - snapshot->reasons));
-	/* The same columns as in a row, one to the right */
+	/* The columns are those of a row, after one more word. */
 	if (extra == EXTRA_NESTED)
 		return parse_nested(path, fields + 1, columns, snapshot,
 				    (size_t)(reason - snapshot->reasons),
@@ -694,8 +694,8 @@ static enum status parse_extra(const struct source *source, const char *path,
 }
 
 /*
- * A line below the header of a table.  The @rows end with what they add up to, and it is
- * @whole with the last line, "dropped N".  Later kernels may have more in between.
+ * A line below the header of a table.  Lines are @rows up to their sum, "TOTAL", and the
+ * table is @whole after its last line, "dropped N".  Later kernels may add lines in between.
  */
 static enum status parse_line(const struct source *source, const char *path,
 			      const char *fields[], const struct columns *columns,
@@ -725,8 +725,9 @@ static enum status parse_line(const struct source *source, const char *path,
 }
 
 /*
- * A table is no ABI: its columns are found by name, but for that of the reason, which
- * says where the head ends.  Without @snapshot, only the head is read.
+ * A table is no ABI: find columns by their names.  Only "reason" has to be the first one,
+ * as it marks the line of the names, which ends the head.  Without @snapshot, read no more
+ * than the head.
  */
 static enum status read_table(const struct source *source, const char *path,
 			      struct snapshot *snapshot, struct identity *identity)
@@ -807,7 +808,7 @@ enum status source_read_head(const char *path, struct identity *identity)
 	return read_table(NULL, path, NULL, identity);
 }
 
-/* A reason, a kind, and the fields of an exit in each line */
+/* Read the log of slow exits: each line has a reason, a kind, and the fields of an exit. */
 static enum status read_slow(const struct source *source, struct snapshot *snapshot)
 {
 	struct lines lines;
@@ -866,7 +867,7 @@ bool source_has_reason(const struct source *source, const char *name)
 	return faccessat(source->sysfs_fd, file, F_OK, 0) == 0;
 }
 
-/* That of source->dir, and of one of its vCPUs if that is asked for */
+/* Use the table of the VM in source->dir or, if a vCPU is asked for, that of the vCPU. */
 static enum status use_table(struct source *source)
 {
 	if (source->vcpu >= 0)
@@ -916,7 +917,7 @@ static enum status open_system_table(struct source *source)
 		    strerror(errno));
 }
 
-/* Ask for no extras that the kernel does not have. */
+/* If the kernel does not have an extra, fail or, if the source is lenient, do not ask for it. */
 static enum status check_extras(struct source *source)
 {
 	static const struct {

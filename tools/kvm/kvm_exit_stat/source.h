@@ -12,7 +12,7 @@
 
 /* What the head of a table says of the VM.  All 0 with a kernel that has no heads. */
 struct identity {
-	/* From 1; no other VM ever has it. */
+	/* From 1 on; never given to another VM */
 	uint64_t number;
 	uint64_t pid;
 	char command[COMMAND_LEN];
@@ -23,12 +23,12 @@ struct identity {
 	uint64_t nr_vcpus;
 };
 
-/* What a snapshot has beside the numbers of exit reasons if that is asked for, one bit each */
+/* What a snapshot can have in addition to the numbers of exit reasons, one bit each */
 enum extra {
 	EXTRA_KEYS = 1 << 0,
 	/* Exits that took longest */
 	EXTRA_WORST = 1 << 1,
-	/* Those of the log of slow exits, and nothing else */
+	/* Exits in the log of slow exits, and nothing else */
 	EXTRA_SLOW = 1 << 2,
 	/* Exits of L2 */
 	EXTRA_NESTED = 1 << 3,
@@ -39,20 +39,20 @@ enum extra {
 /* Where the kernel's numbers are read: of the system, a VM or a vCPU */
 struct source {
 	const char *sysroot;
-	/* "PID" or "PID-FD"; NULL is the system */
+	/* Name, UUID, PID, PID-FD or number of a VM; NULL is the system */
 	const char *vm;
 	/* Negative is the whole VM */
 	int vcpu;
 	/* Snapshots shall have the codes of reasons. */
 	bool codes;
 	int extras;
-	/* Those that a kernel does not have can be missing. */
+	/* Do without the extras that the kernel does not have. */
 	bool lenient;
 	/* Exits shall have the names of their VMs. */
 	bool names;
-	/* The only reason that they are read of, unless it is empty */
+	/* Read extras of this reason only, unless the name is empty. */
 	char only[REASON_NAME_LEN];
-	/* The system's table of debugfs in place of sysfs, for what sysfs does not have */
+	/* Read the system's table in debugfs, which has more than sysfs, e.g. preemptors. */
 	bool debugfs;
 
 	/* Set by source_open() */
@@ -64,23 +64,23 @@ struct source {
 	char scope[64];
 };
 
-/* Find what is asked for.  @vm is well-formed. */
+/* Find what the fields above ask for. */
 enum status source_open(struct source *source);
 
-/* Turn to the VM of that directory or, with NULL, to what @home is, which is open. */
+/* Make @source that of the VM in @dir or, with NULL, a copy of @home, which is open. */
 enum status source_turn(struct source *source, const struct source *home, const char *dir);
 
 /* Whether the kernel knows an exit reason of that name, be there exits of it or not */
 bool source_has_reason(const struct source *source, const char *name);
 
-/* Begin a snapshot by the time, and what tables do not say. */
+/* Begin a snapshot: set the time, the scope, and what tables do not have, e.g. tsc_khz. */
 enum status source_begin(const struct source *source, struct snapshot *snapshot);
 
 enum status source_read(const struct source *source, struct snapshot *snapshot);
 
 /*
- * The same of another table of debugfs, @path, of a VM, a vCPU or the system.
- * STATUS_VANISHED if it is not there.
+ * Read a snapshot from another table in debugfs, @path, of a VM, a vCPU or the system.
+ * STATUS_VANISHED if the table is not there.
  */
 enum status source_read_table(const struct source *source, const char *path,
 			      struct snapshot *snapshot, struct identity *identity);
@@ -101,8 +101,8 @@ struct lines {
 };
 
 /*
- * @missing says what it means that there is no such file, unless it is the same as
- * @vanished: that it cannot be read any more.
+ * For messages, @missing explains why there is no such file, and @vanished why the file can
+ * be read no more.  If @missing is NULL, a file that is not there has vanished.
  */
 enum status lines_open(struct lines *lines, const char *path, const char *missing,
 		       const char *vanished);
@@ -110,29 +110,29 @@ enum status lines_open(struct lines *lines, const char *path, const char *missin
 /* False after the last line */
 bool lines_next(struct lines *lines);
 
-/* Close the file.  Return @status, or that it could not be read. */
+/* Close the file.  Return @status or, if that is no error, whether the file could be read. */
 enum status lines_close(struct lines *lines, enum status status);
 
 /* Which field of a header has that name.  False if none has. */
 bool find_field(const char *fields[], const char *name, size_t *column);
 
 /*
- * The text of a field in which the kernel escapes blanks etc. as /proc/mounts does.
- * What a terminal would obey becomes a question mark.
+ * Copy the text of a field in which the kernel escapes blanks etc. as in /proc/mounts.
+ * Control characters, which a terminal would obey, become question marks.
  */
 void set_text(char *to, size_t size, const char *field);
 
-/* Parse a number of 64 bits.  Return what follows, or NULL if there is none. */
+/* Parse a number of 64 bits.  Return the text after it, or NULL if there is no number. */
 const char *parse_number(const char *text, uint64_t *number);
 bool parse_whole_number(const char *text, uint64_t *number);
 
 /* Make a path; it is an error if it is too long. */
 enum status make_path(char path[PATH_MAX], const char *format, ...) __printf(2, 3);
 
-/* What it means, from errno, that a file cannot be read that was there */
+/* Say from errno why a file that was there cannot be read, see source.c */
 enum status cannot_read(const char *dir, const char *file, const char *vanished);
 
-/* Whether a reason is one whose extras are read */
+/* Whether the extras of this reason are to be read */
 bool source_wants(const struct source *source, const char *reason);
 
 /* One number that is no part of a snapshot, e.g. "enabled" */

@@ -17,7 +17,7 @@ void table_begin(struct table *table, enum format format)
 		return;
 	}
 
-	/* The width of a terminal must not cut numbers. */
+	/* Do not fit lines to the width of the terminal, which would cut numbers. */
 	scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_NEVER);
 	if (format == FORMAT_RAW)
 		table->failed |= scols_table_enable_raw(table->scols, 1) < 0;
@@ -47,14 +47,14 @@ void table_line(struct table *table, bool below)
 
 void table_cell(struct table *table, size_t column, const char *text)
 {
-	/* Blanks are between columns: one that has none must not move the next. */
+	/* Blanks separate columns: an empty cell would shift all that follow. */
 	if (!*text && table->format == FORMAT_RAW)
 		text = "-";
 	if (!table->failed && *text)
 		table->failed = scols_line_set_data(table->line, column, text) < 0;
 }
 
-/* The names of the columns: libsmartcols prints nothing of a table without lines. */
+/* Print the names of the columns, which libsmartcols does not for a table without lines. */
 static void print_names(const struct table *table, FILE *to)
 {
 	for (size_t i = 0; i < table->nr_columns; i++) {
@@ -71,7 +71,7 @@ static void print_heading(const struct table *table)
 	putchar('\n');
 }
 
-/* What is printed without a heading goes below that of a log. */
+/* Lines without a heading are appended to a log, whose own heading must be the same. */
 static enum status go_on(struct table *table)
 {
 	enum status status = STATUS_OK;
@@ -105,7 +105,7 @@ static void print_field(const char *text)
 	putchar('"');
 }
 
-/* libsmartcols has no quotes: names of VMs can have commas. */
+/* Names of VMs can have commas, and libsmartcols cannot quote. */
 static void print_csv(const struct table *table)
 {
 	struct libscols_column *column;
@@ -176,7 +176,7 @@ void json_add_value(struct json_object *to, const char *name, enum kind kind,
 {
 	char key[VALUE_LEN] = "", text[VALUE_LEN];
 
-	/* Not tolower(), for which I in Turkish, say, has no i. */
+	/* Not tolower(), as in e.g. a Turkish locale, "i" is not the lower case of "I". */
 	for (size_t i = 0; i < sizeof(key) - 1 && name[i]; i++)
 		key[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
 
@@ -240,7 +240,7 @@ enum status print_rows(const struct row *rows, size_t nr, const struct view *vie
 			char text[VALUE_LEN];
 
 			format_value(text, column->kind, &value, &view->style);
-			/* Those of people and programs can be longer. */
+			/* Print a text, e.g. a name, itself, as it can be longer than VALUE_LEN. */
 			table_cell(&table, j, column->kind == KIND_TEXT && value.known ?
 				   value.text : text);
 		}

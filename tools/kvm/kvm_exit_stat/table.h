@@ -5,7 +5,7 @@
 #include "column.h"
 #include "json_line.h"
 
-/* Of what tables are in JSON; see the man page */
+/* The version of the JSON output, see the man page */
 #define SCHEMA_VERSION	1
 
 enum format {
@@ -19,7 +19,7 @@ enum format {
 struct table {
 	struct libscols_table *scols;
 	struct libscols_line *line;
-	/* The one that others are below */
+	/* The line that following lines can be below */
 	struct libscols_line *parent;
 	enum format format;
 	size_t nr_columns;
@@ -28,7 +28,7 @@ struct table {
 	bool failed;
 };
 
-/* Errors up to the end are kept, and told by table_print(). */
+/* Errors of all these are remembered, and returned by table_print(). */
 void table_begin(struct table *table, enum format format);
 void table_column(struct table *table, const char *name, enum kind kind, bool tree);
 void table_line(struct table *table, bool below);
@@ -37,7 +37,7 @@ void table_cell(struct table *table, size_t column, const char *text);
 /* Print the table, and free it. */
 enum status table_print(struct table *table);
 
-/* Add to an object of JSON what a table is of. */
+/* Add to an object of JSON what a table is about: the time, the scope, the unit and so on. */
 void json_add_about(struct json_object *to, const struct snapshot *snapshot,
 		    const struct style *style);
 
@@ -45,7 +45,7 @@ void json_add_about(struct json_object *to, const struct snapshot *snapshot,
 void json_add_value(struct json_object *to, const char *name, enum kind kind,
 		    const struct value *value, const struct style *style);
 
-/* How tables of lines are printed */
+/* How to print a table */
 struct view {
 	struct selection selection;
 	struct style style;
@@ -54,10 +54,7 @@ struct view {
 	bool headless;
 };
 
-/*
- * Lines that are sorted already.  JSON says that they are of @about, if only of the time,
- * and so on.
- */
+/* Print lines that are sorted already.  For JSON, @about has the time, the scope and so on. */
 enum status print_rows(const struct row *rows, size_t nr, const struct view *view,
 		       const struct snapshot *about);
 

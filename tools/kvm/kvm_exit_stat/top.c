@@ -50,21 +50,21 @@ struct top {
 	char (*order)[VM_DIR_LEN];
 	size_t cursor;
 	char selected[VM_DIR_LEN];
-	/* What is shown when no VM is looked into, and the name of the one that is */
+	/* The source to return to after looking into a VM, and the name of that VM */
 	struct source home;
 	bool inside;
 	char name[VM_NAME_LEN];
 
 	bool quit;
-	/* Where signals are read, and one that was */
+	/* The file that signals are read from, and the signal that was read */
 	int signals;
 	int caught;
 };
 
-/* Signals that have another effect than to end a program, or that curses handles */
+/* Signals that by default do not end a program, or that curses handles */
 static const int others[] = { SIGCHLD, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGWINCH };
 
-/* What the program does wrong ends it, but not with a terminal that is unusable. */
+/* On a crash, leave a usable terminal. */
 static void restore_terminal(int signal)
 {
 	endwin();
@@ -74,7 +74,7 @@ static void restore_terminal(int signal)
 static const int crashes[] = { SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV };
 
 /*
- * Signals that end the program are read from the file that is returned, or -1.  They
+ * Return a signalfd from which to read the signals that end the program, or -1.  These
  * stay blocked, so that curses never handles them.
  */
 static int set_signals(sigset_t *before)
@@ -138,7 +138,7 @@ static size_t width_of(const char *text)
 	return width < 0 ? strlen(text) : (size_t)width;
 }
 
-/* Take off a last character that format_value() may have cut. */
+/* Remove the last character of a full text, as format_value() may have cut within it. */
 static void repair_end(char text[VALUE_LEN])
 {
 	size_t length = strlen(text);
@@ -241,7 +241,7 @@ static void draw_cell(int y, int *x, const char *text, size_t width, enum kind k
 	*x += (int)width + 1;
 }
 
-/* The last line is at the bottom, or above.  The selected one is visible. */
+/* Do not scroll beyond the last line, and keep the selected one visible. */
 static void limit_scroll(struct top *top)
 {
 	size_t visible = nr_visible();
@@ -354,7 +354,7 @@ static void move_sort(struct selection *selection, int step)
 
 	for (i = 0; i < selection->nr && selection->columns[i] != selection->sort; i++)
 		;
-	/* One that is not shown is left of all. */
+	/* If the present column is not shown, begin with the first one that is. */
 	if (i == selection->nr)
 		i = 0;
 	else if (step > 0 && i + 1 < selection->nr)
@@ -389,7 +389,7 @@ static void free_list(struct top *top)
 	top->order = NULL;
 }
 
-/* Nothing of another page applies to the new one, which is drawn before the next key. */
+/* Reset what belongs to the old page.  draw() sets nr_lines anew before the next key. */
 static void begin_page(struct top *top)
 {
 	top->sampler->next = now() + top->sampler->period;
@@ -424,7 +424,7 @@ static enum status begin_list(struct top *top)
 	return STATUS_OK;
 }
 
-/* Show the reasons of a VM or, with NULL, those that were asked for. */
+/* Show the reasons of a VM or, with NULL, of what the command line asks for. */
 static enum status begin_reasons(struct top *top, const char *dir)
 {
 	struct source *source = top->sampler->source, before = *source;
@@ -445,7 +445,7 @@ static enum status begin_reasons(struct top *top, const char *dir)
 	return STATUS_OK;
 }
 
-/* What cannot be shown is no reason to end: what is shown stays, with a message. */
+/* If a page cannot be shown, do not end: stay on the old one, with a message. */
 static void say_if(struct top *top, enum status status)
 {
 	top->notice = status;
@@ -474,7 +474,7 @@ static void enter_vm(struct top *top)
 
 static void handle_key(struct top *top, int key)
 {
-	/* A new size is no key. */
+	/* Any key ends the help, but KEY_RESIZE is none: it stands for a new size of the screen. */
 	if (top->help && key != 'q') {
 		top->help = key == KEY_RESIZE;
 		return;
@@ -535,7 +535,7 @@ static void handle_key(struct top *top, int key)
 		scroll_by(top, top->nr_lines, true);
 		break;
 	default:
-		/* KEY_RESIZE among others: all is drawn anew anyway. */
+		/* KEY_RESIZE is among these: draw() follows anyway. */
 		break;
 	}
 }
@@ -570,7 +570,7 @@ static enum status next_interval(struct top *top)
 	if (top->listing)
 		return next_list(top);
 	status = sampler_next(top->sampler, &interval);
-	/* The VM is gone: show those that are not, unless KVM went with it. */
+	/* The VM is gone: show the list of the others, which fails if KVM is unloaded, too. */
 	if (status == STATUS_VANISHED && top->inside) {
 		char why[MAX_WIDTH];
 
@@ -605,7 +605,7 @@ static enum status step(struct top *top)
 	struct signalfd_siginfo info;
 	int key;
 
-	/* A new size interrupts it. */
+	/* SIGWINCH, for a new size of the terminal, interrupts poll(). */
 	if (poll(files, 2, (int)(wait_time(top) * 1000) + 1) < 0 && errno != EINTR)
 		return fail(STATUS_SYSTEM, "cannot wait for a key: %s", strerror(errno));
 
@@ -615,7 +615,7 @@ static enum status step(struct top *top)
 	}
 	while ((key = getch()) != ERR)
 		handle_key(top, key);
-	/* A terminal that is gone gives no keys any more. */
+	/* Without a terminal, there are no keys by which to quit. */
 	if (files[0].revents & (POLLHUP | POLLERR | POLLNVAL))
 		return fail(STATUS_SYSTEM, "the terminal is gone");
 	if (wait_time(top) > 0)
@@ -630,7 +630,7 @@ static void set_up_screen(void)
 	keypad(stdscr, TRUE);
 	nodelay(stdscr, TRUE);
 	curs_set(0);
-	/* Escape must not hold up the readings. */
+	/* After Escape, getch() waits for more bytes: not for so long that readings are late. */
 	set_escdelay(25);
 }
 

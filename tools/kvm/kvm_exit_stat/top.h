@@ -6,8 +6,9 @@
 #include "sampler.h"
 
 /*
- * Show what happens until the user quits: exit reasons, or VMs with @vms, each as it is
- * selected.  Dies of the signals that end a program.
+ * Show what happens until the user quits, beginning with exit reasons or, with @vms, with
+ * VMs; @selection and @vm_selection have the columns of each.  A signal that ends a program
+ * ends this one, too, but after the terminal is restored.
  */
 enum status run_top(struct sampler *sampler, struct selection *selection,
 		    struct selection *vm_selection, bool vms, const struct style *style);

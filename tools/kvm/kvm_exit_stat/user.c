@@ -2,9 +2,9 @@
 /*
  * Why KVM_RUN returned to user space, and for how long.
  *
- * The numbers of kvm_run->exit_reason are ABI.  Their names stand here, since the host
- * that this is built on can have an older <linux/kvm.h> than the one that it runs on.
- * A test compares them with the header.
+ * The numbers of kvm_run->exit_reason are ABI.  Their names are listed here, since the
+ * <linux/kvm.h> that the tool is built with can be older than the kernel that it runs on.
+ * A test compares the names with the header.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,16 +61,16 @@ static const char * const names[] = {
 	[43] = "SNP_REQ_CERTS",
 };
 
-/* A line: a user reason with its count and time, made from those of all exit reasons */
+/* A line: a user reason, with its count and time summed up over all exit reasons */
 struct user {
 	struct reason reason;
 	int number;
-	/* Exit reasons and counts */
+	/* The exit reasons that add up to the line, with their counts */
 	char *from;
 };
 
 struct users {
-	/* For the length of the interval, and the time of all */
+	/* Has only what columns need: the length of the interval, the time, and the totals. */
 	struct snapshot snapshot;
 	struct user *users;
 	size_t nr;

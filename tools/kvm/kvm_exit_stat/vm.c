@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* All VMs of the host, and who they are */
+/* Read all VMs of the host: who they are, and their numbers. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #define DEBUGFS	"/sys/kernel/debug/kvm"
 
-/* "<pid>-<fd>", apart from what else there is in the directory */
+/* Whether @name is "<pid>-<fd>": KVM's directory in debugfs also has files that are no VMs. */
 static bool is_vm_dir(const char *name)
 {
 	static const char digits[] = "0123456789";
@@ -46,7 +46,7 @@ static void drop_vm(struct vms *vms)
 	snapshot_free(&vms->vms[--vms->nr].snapshot);
 }
 
-/* Kernels without heads say who it is by the name of the directory only. */
+/* If the kernel's tables have no heads, take the PID from the name of the directory. */
 static void complete_identity(struct vm *vm)
 {
 	if (!vm->identity.pid)
@@ -63,7 +63,7 @@ static int compare_vms(const void *first, const void *second)
 
 static void name_vm(struct vm *vm, const struct source *source, const struct vms *before)
 {
-	/* Without a number, the same directory can be that of another VM. */
+	/* Compare numbers, not directories: a new VM can get the directory of one that is gone. */
 	for (size_t i = 0; before && vm->identity.number && i < before->nr; i++) {
 		if (before->vms[i].identity.number == vm->identity.number) {
 			vm->name = before->vms[i].name;
@@ -97,7 +97,7 @@ static enum status read_vm(struct vm *vm, const struct source *source, const str
 		snprintf(snapshot->scope, sizeof(snapshot->scope), "vm %s", vm->dir);
 	complete_identity(vm);
 	name_vm(vm, source, before);
-	/* Until there is an interval */
+	/* Without an interval, a rate is that over the age of the VM. */
 	if (vm->identity.created_ns)
 		snapshot->seconds = snapshot->uptime - (double)vm->identity.created_ns / 1e9;
 	return STATUS_OK;
@@ -119,7 +119,7 @@ static enum status open_debugfs(const struct source *source, char path[PATH_MAX]
 	return cannot_read(path, "", "kvm.ko was unloaded");
 }
 
-/* One that goes while it is read is left out, unless KVM goes. */
+/* Leave out a VM or a vCPU that goes while it is read, but fail if KVM is unloaded. */
 static enum status read_one_more(struct vms *vms, const struct source *source,
 				 const struct vms *before, const char *dir, int vcpu)
 {
@@ -129,7 +129,7 @@ static enum status read_one_more(struct vms *vms, const struct source *source,
 	if (!vm)
 		return fail(STATUS_SYSTEM, "out of memory");
 	status = read_vm(vm, source, before);
-	/* All lines of a reading have the same. */
+	/* All lines of a reading have the same time. */
 	vm->snapshot.time = vms->time;
 	if (status != STATUS_VANISHED || access(source->sysfs, F_OK) < 0)
 		return status;
@@ -199,8 +199,8 @@ enum status read_vcpus(struct vms *vms, const struct source *source, const struc
 }
 
 /*
- * The lines of a table that say so: the name of the reason, how long the handling took, and
- * "nested" if it was an exit of L2
+ * Read the last exits of a vCPU from its table: lines of "chain", the name of the reason,
+ * the handling time and, if it was an exit of L2, "nested".
  */
 static enum status read_chain(const struct source *source, int vcpu, struct snapshot *snapshot)
 {
@@ -247,7 +247,7 @@ enum status read_chains(const struct source *source, struct snapshot *snapshot)
 
 	if (source->vcpu >= 0)
 		return read_chain(source, source->vcpu, snapshot);
-	/* For their numbers, in order */
+	/* Read the tables only to know the numbers of the vCPUs, in ascending order. */
 	status = read_vcpus(&vms, source, NULL);
 	if (status)
 		return status;
@@ -257,7 +257,7 @@ enum status read_chains(const struct source *source, struct snapshot *snapshot)
 	return status;
 }
 
-/* Read who the VMs are, whatever is wrong with their numbers. */
+/* Read only who the VMs are, i.e. find a VM even if the numbers in its table are malformed. */
 static enum status read_identities(struct vms *vms, const struct source *source)
 {
 	enum status status = STATUS_OK;
@@ -289,7 +289,7 @@ static enum status read_identities(struct vms *vms, const struct source *source)
 	return end_vms(vms, dir, status);
 }
 
-/* What a VM can be asked for by */
+/* The ways to name a VM on the command line, other than by its directory */
 static bool has_name(const struct vm *vm, const char *text)
 {
 	return !strcmp(vm->name.name, text);
@@ -300,7 +300,7 @@ static bool has_uuid(const struct vm *vm, const char *text)
 	return *vm->name.uuid && !strcasecmp(vm->name.uuid, text);
 }
 
-/* That of the process, or of its thread that made the VM */
+/* The PID of the process or, as in the name of the directory, of the thread that made the VM */
 static bool has_pid(const struct vm *vm, const char *text)
 {
 	uint64_t pid, thread = 0;
@@ -331,7 +331,7 @@ static size_t count_vms(const struct vms *vms, bool (*fits)(const struct vm *, c
 	return nr;
 }
 
-/* More would bury what the message says. */
+/* Name no more VMs in a message, or they would bury what it says. */
 #define MAX_LISTED	16UL
 
 #define LIST_LEN	(MAX_LISTED * (VM_NAME_LEN + 64))
@@ -388,7 +388,7 @@ enum status find_vm(const struct source *source, char dir[VM_DIR_LEN])
 	enum status status;
 	struct vms vms;
 
-	/* Its directory, for which no other VM need be looked at */
+	/* If the text is the directory of a VM, there is no need to look at the others. */
 	if (has_dir(source, text)) {
 		snprintf(dir, VM_DIR_LEN, "%.*s", VM_DIR_LEN - 1, text);
 		return STATUS_OK;

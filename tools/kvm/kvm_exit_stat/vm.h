@@ -27,9 +27,9 @@ struct vms {
 };
 
 /*
- * Read all VMs of debugfs, in the order of their numbers.  One that goes while it is
- * read is left out.  The names of those that are in @before, if not NULL, are taken
- * from there.  @source is open, be it that of a VM or not.
+ * Read all VMs of debugfs, in the order of their numbers.  Leave out a VM that goes while
+ * it is read.  Take the names of VMs that are in @before, if not NULL, from there.  @source
+ * must be open, but need not be that of a VM.
  */
 enum status read_vms(struct vms *vms, const struct source *source, const struct vms *before);
 
@@ -37,15 +37,15 @@ enum status read_vms(struct vms *vms, const struct source *source, const struct 
 enum status read_vcpus(struct vms *vms, const struct source *source, const struct vms *before);
 
 /*
- * Read the last VMs that are gone, in the order in which they ended.  Of each snapshot
- * there are the total, as of a VM, and the most expensive reasons: their counts, and what
- * they cost as the time in KVM.
+ * Read the last VMs that are gone, in the order in which they ended.  A snapshot has the
+ * total, like that of a live VM, and the most expensive reasons: of these, only the count
+ * and, in place of the time in KVM, the cost, i.e. the time in KVM and user space.
  */
 enum status read_gone_vms(struct vms *vms, const struct source *source);
 
 /*
- * What happened from @a to @b.  Of a VM that is new, since its creation; those that are
- * gone are left out.  STATUS_RESET as with snapshots.
+ * What happened from @a to @b or, if a VM is new, since its creation.  VMs that are gone
+ * are left out.  STATUS_RESET as with snapshots.
  */
 enum status subtract_vms(struct vms *interval, const struct vms *a, const struct vms *b);
 
@@ -53,8 +53,9 @@ enum status subtract_vms(struct vms *interval, const struct vms *a, const struct
 enum status make_table_path(char path[PATH_MAX], const char *sysroot, const char *dir, int vcpu);
 
 /*
- * Find the directory of the only VM that @source->vm fits: as PID-FD, name, UUID, pid or
- * number.  The first of these that any VM has decides.
+ * Find the directory of the VM that @source->vm stands for: try it as PID-FD, name, UUID,
+ * PID and number, in this order.  The first of these that fits any VM decides, and has to
+ * fit only one.
  */
 enum status find_vm(const struct source *source, char dir[VM_DIR_LEN]);
 
@@ -62,8 +63,8 @@ enum status find_vm(const struct source *source, char dir[VM_DIR_LEN]);
 enum status read_chains(const struct source *source, struct snapshot *snapshot);
 
 /*
- * Note the names of the VMs of exits, as far as these can be known: of those that are gone,
- * their commands.
+ * Set the names of VMs in the list of exits that took long, as far as they can be known.  A
+ * VM that is gone has its command for a name.
  */
 void name_worst(const struct source *source, struct snapshot *snapshot);
 
@@ -75,10 +76,10 @@ static inline uint64_t cost_of(const struct reason *reason)
 	return reason->kvm + reason->user;
 }
 
-/* None, of a reading that begins now */
+/* Begin a reading: no VMs yet, and the present time */
 void begin_vms(struct vms *vms);
 
-/* One more, all 0 but for who it is.  NULL if memory is short. */
+/* Append a VM or a vCPU, all 0 except @dir and @vcpu.  NULL if memory is short. */
 struct vm *add_vm(struct vms *vms, const char *dir, int vcpu);
 
 void free_vms(struct vms *vms);

@@ -243,7 +243,7 @@ void format_vms_title(char *text, size_t size, enum vm_list list, const struct v
 		const struct snapshot *snapshot = &vms->vms[i].snapshot;
 
 		count += snapshot->total.count;
-		/* One that is new has a shorter interval. */
+		/* A new VM has a shorter interval: show the longest one. */
 		if (snapshot->interval && snapshot->seconds > seconds)
 			seconds = snapshot->seconds;
 	}

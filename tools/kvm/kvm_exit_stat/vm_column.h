@@ -12,17 +12,17 @@ enum vm_list {
 	LIST_GONE,
 };
 
-/* The columns that such tables have, for rows of vm_rows() */
+/* The columns that such tables have, for rows of sort_vms() */
 const struct columns *vm_columns(enum vm_list list);
 
-/* Those that are shown by default, and the one that is sorted by */
+/* The columns that are shown by default, and the one that is sorted by */
 const char *vm_default_columns(enum vm_list list);
 const char *vm_default_sort(enum vm_list list);
 
-/* The VM that the snapshot of a row of sort_vms() is */
+/* The VM that has the snapshot of a row of sort_vms() */
 const struct vm *vm_of(const struct snapshot *snapshot);
 
-/* The VMs, in order.  NULL if memory is short. */
+/* A row for each VM, sorted.  NULL if memory is short. */
 struct row *sort_vms(const struct selection *selection, const struct vms *vms);
 
 /* A line for people that says what a table is about */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Metrics of VMs.  A series is kept by Prometheus for as long as its VM is remembered, and
- * hosts have hundreds of VMs: each has few of them, with no labels but vm and reason.
+ * Metrics of VMs.  Prometheus keeps the series of a VM long after the VM is gone, and hosts
+ * have hundreds of VMs: so a VM has few series, with no labels but vm and reason, except for
+ * kvm_vm_info.
  *
- * A reason has two series, or none: one for all others together would fall, i.e. look like
- * a reset, whenever another reason becomes one of the most expensive.
+ * Only the most expensive reasons of a VM have series, and there is none for the sum of all
+ * others: that would fall, i.e. look like a reset, whenever one of these others becomes one
+ * of the most expensive.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,7 @@
 #include "openmetrics.h"
 #include "vm_metrics.h"
 
-/* What is not by reason: all exits, and times by their offset in the total */
+/* Times of a VM that are not by reason, with their offset in the total */
 static const struct {
 	const char *name;
 	const char *help;
@@ -32,7 +34,7 @@ static const struct {
 	  offsetof(struct reason, preempted) },
 };
 
-/* kvm_vm_info, all exits, and these */
+/* The series of a VM that are not by reason: kvm_vm_info, all exits, and these times */
 #define NR_TOTALS	(2 + ARRAY_SIZE(times))
 
 #define SERIES_OF_REASON	2
@@ -46,7 +48,7 @@ struct item {
 	/* The most expensive reason first */
 	const struct reason *reasons[MAX_VM_REASONS];
 	size_t nr;
-	/* How many occurred */
+	/* How many reasons occurred, including those that are left out */
 	size_t nr_occurred;
 };
 
@@ -94,7 +96,7 @@ static void choose_reasons(struct item *item)
 	}
 }
 
-/* Make and limit what is written.  Return how many series are left out. */
+/* Choose the series to write, at most @max.  Return how many are left out. */
 static unsigned long long choose(struct item *items, const struct vms *vms,
 				 unsigned long long max)
 {
@@ -113,7 +115,7 @@ static unsigned long long choose(struct item *items, const struct vms *vms,
 	}
 	qsort(items, vms->nr, sizeof(*items), compare_items);
 
-	/* All VMs, if that can be, before the reasons of any */
+	/* Fit in all VMs, if possible, before the reasons of any. */
 	for (size_t i = 0; i < vms->nr; i++) {
 		items[i].written = max >= NR_TOTALS;
 		if (items[i].written)
@@ -134,7 +136,7 @@ static unsigned long long choose(struct item *items, const struct vms *vms,
 	return dropped;
 }
 
-/* As the value of a label */
+/* Write the value of a label, with escapes. */
 static void write_text(FILE *file, const char *text)
 {
 	for (; *text; text++) {

@@ -6,13 +6,13 @@
 
 #include "vm.h"
 
-/* Of one VM, there are not more series. */
+/* The most series that a VM can have */
 #define MAX_VM_SERIES	25
 
 /*
- * Write the metrics of VMs, and how many series were left out, since a VM has more than
- * MAX_VM_SERIES of them, or all together more than @max.  Those of the most expensive
- * reasons and VMs stay.
+ * Write the metrics of VMs, and how many series were left out: a VM has at most
+ * MAX_VM_SERIES, all VMs together at most @max.  The most expensive reasons and VMs keep
+ * their series.
  */
 enum status write_vm_metrics(FILE *file, const struct vms *vms, unsigned long long max);
 

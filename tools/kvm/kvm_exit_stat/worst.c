@@ -56,7 +56,7 @@ static struct value get(const struct column *column, const struct snapshot *snap
 	};
 }
 
-/* The VMs that nobody has numbered are 0. */
+/* A VM that has no number is 0 in the line. */
 static struct value get_vm(const struct column *column, const struct snapshot *snapshot,
 			   const struct reason *reason)
 {
@@ -116,7 +116,7 @@ static struct value get_kvm(const struct column *column, const struct snapshot *
 #define OF(field)	.offset = offsetof(struct worst, field)
 #define OF_LINE(field)	.offset = offsetof(struct line, field)
 
-/* A slow exit is of no span: what is behind the first one is for both lists. */
+/* Slow exits have no span: their list has all columns but the first one. */
 static const struct column all_columns[] = {
 	{ "SPAN", "the worst of: all since the reset, or late, i.e. two windows of 30 seconds",
 	  KIND_TEXT, ALWAYS, get_span },

@@ -18,7 +18,7 @@
 
 #include "exit_stats.h"
 
-/* What MODULE_IMPORT_NS() does, which takes a name before Linux 6.13, and a string since */
+/* In place of MODULE_IMPORT_NS(), which takes a name before Linux 6.13, and a string since */
 MODULE_INFO(import_ns, "EXPORTED_FOR_KUNIT_TESTING");
 
 /* Two codes that both VMX and SVM have a name for, and one that neither has */
@@ -33,7 +33,7 @@ static int exit_stats_test_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, vcpu);
 	seqcount_init(&vcpu->arch.exit_stats.seq);
-	/* RIP is there for the worst exits, without hardware to read it from. */
+	/* Worst exits read RIP: mark it as cached, as there is no VMCS or VMCB to read it from. */
 	kvm_rip_write(vcpu, 0);
 	vcpu->kvm = kunit_kzalloc(test, sizeof(*vcpu->kvm), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, vcpu->kvm);
@@ -124,7 +124,7 @@ static void bucket_desc(const struct bucket_case *t, char *desc)
 
 KUNIT_ARRAY_PARAM(bucket, bucket_cases, bucket_desc);
 
-/* Both times of an exit, the first one of a row and the next ones */
+/* Both times of an exit have the right bucket, in the first exit of a row and in later ones. */
 static void exit_stats_buckets(struct kunit *test)
 {
 	const struct bucket_case *param = test->param_value;
@@ -133,7 +133,7 @@ static void exit_stats_buckets(struct kunit *test)
 	u64 t0 = 5;
 	int i;
 
-	/* The third one is recorded for the common case, unless it is long. */
+	/* The third exit takes the path of the common case, unless it is long. */
 	for (i = 0; i < 3 && t0 <= S64_MAX; i++) {
 		exit_at(test, CODE_A, t0, t0 + param->cycles);
 		enter_at(test, t0 + param->cycles);
@@ -155,7 +155,7 @@ static void exit_stats_buckets(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcpu->arch.exit_stats.clock_warps, 0);
 }
 
-/* The minimum of none is 0, as is one of 0 cycles: they must not be mixed up. */
+/* A minimum of 0 means either no time at all, or a time of 0 cycles: do not mix them up. */
 static void exit_stats_extremes(struct kunit *test)
 {
 	struct kvm_exit_stat *stat;
@@ -179,7 +179,7 @@ static void exit_stats_extremes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, last_row(test)->cycles.max, 9);
 }
 
-/* Where nothing can sleep, a row that is missing is left to others. */
+/* With IRQs off, no row can be allocated: an exit without one is left to a later attempt. */
 static void exit_stats_no_row_with_irqs_off(struct kunit *test)
 {
 	struct kvm_vcpu *vcpu = test->priv;
@@ -232,14 +232,14 @@ enum event_type {
 	ENTER,
 	/* VM-Exit at tsc, which is handled at end */
 	EXIT,
-	/* VM-Exit at tsc, and what it is recorded at */
+	/* VM-Exit at tsc, which is handled later, i.e. by HANDLED at its tsc */
 	LEAVE,
 	HANDLED,
 	BEGIN,
 	END,
 	/* KVM has polled for that many ns */
 	POLL,
-	/* Recording is switched off and on; a new generation */
+	/* Recording is switched off and on; a reset, i.e. a new generation */
 	SWITCH,
 	RESET,
 };
@@ -442,7 +442,7 @@ static void times_desc(const struct times_case *t, char *desc)
 
 KUNIT_ARRAY_PARAM(times, times_cases, times_desc);
 
-/* To have its era be over is the same to a vCPU as a new one that all others see, too. */
+/* To end the era of this vCPU only, lower its own era, in place of raising the global one. */
 static void leave_era(struct kvm_vcpu *vcpu, u64 by)
 {
 	vcpu->arch.exit_stats.era -= by;
@@ -510,7 +510,7 @@ static void exit_stats_times(struct kunit *test)
 	struct kvm_vcpu *vcpu = test->priv;
 	int i;
 
-	/* Rows that were emptied stay: have them be there from the beginning. */
+	/* Allocate both rows in advance.  A new era empties rows, but keeps their memory. */
 	exit_at(test, CODE_A, 0, 1);
 	row_a = last_row(test);
 	exit_at(test, CODE_B, 0, 1);
@@ -526,7 +526,7 @@ static void exit_stats_times(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vcpu->arch.exit_stats.clock_warps, param->clock_warps);
 }
 
-/* KVM measures polling, and a part of it is no longer than the whole. */
+/* The polled time is what KVM measures, but not more than the part in which KVM polled. */
 static void exit_stats_polled(struct kunit *test)
 {
 	static const struct event events[] = {
@@ -604,7 +604,7 @@ static void return_at(struct kunit *test, u64 tsc, u8 reason)
 	fail_at(test, tsc, reason, 0);
 }
 
-/* A row ends with @want, as it is printed. */
+/* The last column of the printed row, i.e. the user reasons, must be @want. */
 static void expect_user_reasons(struct kunit *test, const struct kvm_exit_stat *stat,
 				const char *want)
 {
@@ -616,7 +616,7 @@ static void expect_user_reasons(struct kunit *test, const struct kvm_exit_stat *
 	KUNIT_EXPECT_STREQ(test, strrchr(buf, ' ') + 1, want);
 }
 
-/* Up to 4 user reasons of an exit reason are told apart, each by its number. */
+/* An exit reason counts up to 4 user reasons separately, and the rest as "other". */
 static void exit_stats_user_reasons(struct kunit *test)
 {
 	static const u8 first[] = { 2, 6, 2, 0, EXIT_STATS_USER_ERROR, 11, 2 };
@@ -631,14 +631,14 @@ static void exit_stats_user_reasons(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, user);
 	sum->user = user;
 
-	/* Before any exit, there is none that it could belong to. */
+	/* A return before any exit belongs to none, and is not counted. */
 	return_at(test, 10, KVM_EXIT_IO);
 	exit_at(test, CODE_A, 100, 110);
 	for (i = 0; i < ARRAY_SIZE(first); i++)
 		return_at(test, 200 + 20 * i, first[i]);
 	expect_user_reasons(test, last_row(test), "2:3:30,6:1:10,0:1:10,error:1:10,other:1:10");
 
-	/* Those of another row come in another order, and some have no place. */
+	/* Rows can have user reasons in different orders.  In their sum, some have no place. */
 	enter_at(test, 900);
 	exit_at(test, CODE_B, 1000, 1010);
 	return_at(test, 1020, KVM_EXIT_HLT);
@@ -646,10 +646,10 @@ static void exit_stats_user_reasons(struct kunit *test)
 	kvm_exit_stat_merge(sum, last_row(test));
 	kvm_exit_stat_merge(sum, vcpu->arch.exit_stats.rows[0]);
 	expect_user_reasons(test, sum, "5:1:10,6:2:20,2:3:30,0:1:10,other:2:20");
-	/* It returned seven times after the first exit, and the other one is not over. */
+	/* Seven returns after the first exit count as one exit, and the second is not over. */
 	KUNIT_EXPECT_EQ(test, number(sum, "user_exits"), 1);
 
-	/* What began in another era is void. */
+	/* A return that began in another era is void. */
 	kvm_exit_stats_set_user_reason(vcpu, KVM_EXIT_HLT, 0);
 	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_USER, 2000);
 	leave_era(vcpu, 1);
@@ -657,7 +657,7 @@ static void exit_stats_user_reasons(struct kunit *test)
 	return_at(test, 2020, KVM_EXIT_HLT);
 	expect_user_reasons(test, last_row(test), "5:2:10,6:1:10");
 
-	/* A memory fault, 39, is the only reason that comes with errors, i.e. with two of them. */
+	/* Only a memory fault, 39, comes with an error, i.e. with one of the first two below. */
 	exit_at(test, CODE_B, 2030, 2040);
 	for (i = 0; i < ARRAY_SIZE(errors); i++)
 		fail_at(test, 2050 + 20 * i, KVM_EXIT_MEMORY_FAULT, errors[i]);
@@ -698,7 +698,7 @@ static const struct kvm_exit_preemptor *find_preemptor(const struct kvm_exit_pre
 	return NULL;
 }
 
-/* 8 processes that take the CPU are exact; of more, those that do most are there. */
+/* Up to 8 processes that take the CPU are counted exactly; of more, the most frequent stay. */
 static void exit_stats_preemptors(struct kunit *test)
 {
 	const struct kvm_exit_preemptor *all, *p;
@@ -735,13 +735,13 @@ static void exit_stats_preemptors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, p->top.cycles, 50);
 	KUNIT_EXPECT_STREQ(test, p->command, "task 100");
 
-	/* Nobody is forgotten in the sum of the counts. */
+	/* The sum of the counts includes the process that has lost its place. */
 	for (i = 0; i < KVM_EXIT_STATS_TOP; i++)
 		sum += all[i].top.count;
 	KUNIT_EXPECT_EQ(test, sum, 8 * 9 / 2 + 1);
 }
 
-/* Of merged tables, the bounds hold for everybody that is there. */
+/* After a merge of two lists, the bounds hold for each process that is in the result. */
 static void exit_stats_merge_preemptors(struct kunit *test)
 {
 	static const struct kvm_exit_preemptor two[KVM_EXIT_STATS_TOP] = {
@@ -769,7 +769,7 @@ static void exit_stats_merge_preemptors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum[1].top.key, 3);
 	KUNIT_EXPECT_EQ(test, sum[2].top.count, 0);
 
-	/* One that a full table lacks may have had as much there as its least frequent one. */
+	/* A process that a full list lacks may have the count of its least frequent entry there. */
 	kvm_exit_top_merge(sum, full, sizeof(*sum));
 	kvm_exit_top_merge(full, two, sizeof(*full));
 	p = find_preemptor(full, 9);
@@ -786,7 +786,7 @@ static void exit_stats_merge_preemptors(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, p->top.error, 3);
 	KUNIT_EXPECT_EQ(test, p->top.cycles, 150);
 	KUNIT_EXPECT_EQ(test, p->top.longest, 30);
-	/* One that a table with room lacks had nothing there. */
+	/* A process that a list with free places lacks did not occur there. */
 	p = find_preemptor(sum, 7);
 	KUNIT_ASSERT_NOT_NULL(test, p);
 	KUNIT_EXPECT_EQ(test, p->top.count, 17);
@@ -814,7 +814,7 @@ static void expect_keys(struct kunit *test, const char *want)
 	KUNIT_EXPECT_STREQ(test, text, want);
 }
 
-/* 8 keys are exact, and what is not known of any is in the last line. */
+/* Up to 8 keys are exact.  The last line has the exits that no key certainly has. */
 static void exit_stats_keys(struct kunit *test)
 {
 	bool keys = kvm_exit_stats_get_keys();
@@ -825,7 +825,7 @@ static void exit_stats_keys(struct kunit *test)
 	exit_for(test, tsc, 1);
 	expect_keys(test, "");
 
-	/* What was stamped before keys were asked for may be of any exit. */
+	/* A key from before "keys" was on may be that of an older exit: do not count it. */
 	kvm_exit_stats_set_keys(true);
 	exit_for(test, tsc += 100, 2);
 	expect_keys(test, "");
@@ -851,7 +851,7 @@ static void exit_stats_keys(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, last_row(test)->keys->top[0].count, 10);
 }
 
-/* More than there is room for, of any order: the bounds hold, and so does the sum. */
+/* More keys than there is room for, in random order: the bounds hold, and so does the sum. */
 static void exit_stats_many_keys(struct kunit *test)
 {
 	u64 true_count[64] = {}, state = 1, tsc = 1000, sum = 0, n = 20000, i;
@@ -923,7 +923,7 @@ static void exit_stats_key_text(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, text, c->text);
 }
 
-/* The worst exit is that of the maximum, and what is late is so for its window. */
+/* The worst exit is the one of the maximum.  "late" is the maximum of the current window. */
 static void exit_stats_worst(struct kunit *test)
 {
 	struct kvm_vcpu *vcpu = test->priv;
@@ -940,7 +940,7 @@ static void exit_stats_worst(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, worst->has_rip);
 	KUNIT_EXPECT_EQ(test, worst->rip, 0x1000);
 
-	/* Closed by the next one: 60 of 100 cycles in user space, with its own RIP */
+	/* The next exit closes this one: 60 of 100 cycles in user space, and the RIP of this one */
 	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_USER, 1055);
 	kvm_exit_stats_end_at(vcpu, EXIT_STATS_USER, 1115);
 	enter_at(test, 1100);
@@ -951,7 +951,7 @@ static void exit_stats_worst(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stat->away.worst.parts[EXIT_STATS_USER], 60);
 	KUNIT_EXPECT_EQ(test, worst->rip, 0x1000);
 
-	/* One of another window is late, but not the worst. */
+	/* In another window, a shorter exit becomes "late", but not the worst. */
 	vcpu->arch.exit_stats.era ^= BIT_ULL(56);
 	enter_at(test, 2030);
 	exit_at(test, CODE_A, 3000, 3030);
@@ -967,7 +967,7 @@ static void exit_stats_worst(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, number(stat, "cycles_min"), 20);
 }
 
-/* Exits of L2 have rows of their own, by whether it still runs when they are handled. */
+/* Exits of L2 have own rows: one set if KVM goes on with L2, one if it reflects them to L1. */
 static void exit_stats_levels(struct kunit *test)
 {
 	struct kvm_vcpu *vcpu = test->priv;
@@ -999,14 +999,14 @@ static void exit_stats_levels(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stats->chain.rows[1], KVM_EXIT_STATS_CHAIN_NESTED);
 	KUNIT_EXPECT_EQ(test, stats->chain.cycles[2], 30);
 
-	/* A chain has less room than all else. */
+	/* Times in a chain saturate at 32 bits, all others have 64 bits. */
 	enter_at(test, 340);
 	exit_at(test, CODE_A, 400, 400 + BIT_ULL(33));
 	KUNIT_EXPECT_EQ(test, stats->chain.cycles[3], U32_MAX);
 	KUNIT_EXPECT_EQ(test, vcpu->stat.exit_reason_cycles[0], 60 + BIT_ULL(33));
 }
 
-/* A host of 1000 vCPUs that are idle for a century: sums stop, and shares make sense. */
+/* A host of 1000 vCPUs that are idle for a century: sums saturate, and shares make sense. */
 static void exit_stats_century(struct kunit *test)
 {
 	const u64 century = 100ull * 365 * 24 * 3600 * 3000000000ull;
@@ -1071,7 +1071,7 @@ static void exit_stats_longest_line(struct kunit *test)
 static const struct kvm_exit_reason vmx_reasons[] = { VMX_EXIT_REASONS, EXIT_STATS_UNKNOWN };
 static const struct kvm_exit_reason svm_reasons[] = { SVM_EXIT_REASONS, EXIT_STATS_UNKNOWN };
 
-/* Every name must be able to be a directory, but for its blanks, and every row be found. */
+/* Each name must be valid as a directory, except for blanks, and no two rows be the same. */
 static void check_names(struct kunit *test, const struct kvm_exit_reason *reasons,
 			unsigned int nr_rows)
 {

@@ -17,7 +17,7 @@ setup()
 	chain 123-11/10
 }
 
-# chain PID-FD/VCPU LINE...: the last exits
+# chain PID-FD/VCPU LINE...: write the last exits to the table of the vCPU
 chain()
 {
 	local file=$DEBUGFS/${1/\//\/vcpu}/exit_stats

@@ -26,7 +26,7 @@ setup()
 	source_completion
 }
 
-# Not all of bash-completion survives what bats does on a failing command.
+# bash-completion has commands that fail, and unset variables: neither may end the test.
 source_completion()
 {
 	set +eu
@@ -41,8 +41,8 @@ source_completion()
 	}
 }
 
-# complete_words WORD...: what may take the place of the last word, into $output, as
-# readline, which splits words at "=", too, would ask for it
+# complete_words WORD... -> output: the completions of the last word.  Words are split at
+# "=", too, as readline does.
 complete_words()
 {
 	COMP_LINE="kvm_exit_stat $*" COMP_TYPE=9 COMP_KEY=9 COMPREPLY=() COMPOPT=''
@@ -63,7 +63,7 @@ complete_words()
 	output=$(printf '%s\n' "${COMPREPLY[@]}" | sort | xargs)
 }
 
-# expect WORDS: what complete_words found
+# expect WORDS: complete_words has found these
 expect()
 {
 	if [[ $output != "$1" ]]; then
@@ -163,7 +163,7 @@ columns()
 	expect ''
 }
 
-# A VM with a name, and one with a name that a shell would take apart
+# A VM with a plain name, and one with a command in its name, which must not be executed
 make_named()
 {
 	local stats=$ROOT/sys/kernel/kvm_exit_stats dir
@@ -261,8 +261,8 @@ make_named()
 	[[ ! -e executed ]]
 }
 
-# A command line that lacks nothing but what it reads: only an option that does not
-# go with the mode makes its status 2.
+# Run a command line that is complete, but finds nothing to read: its status is 2 only if
+# the option does not go together with the mode.
 status_with()
 {
 	local option=$1 value=()
@@ -276,7 +276,7 @@ status_with()
 		value=("$ROOT/log" -i 1 --csv)
 		;;
 	-o | --output | -s | --sort)
-		# All tables have it.
+		# A column that all tables have
 		value=(TIMESTAMP)
 		;;
 	--vm | --vcpu | --fail-above | --min-count)
@@ -325,7 +325,7 @@ status_with()
 		read -r -a words <<< "$mode"
 		complete_words "${words[@]}" -
 		for option in $options; do
-			# Those that make another mode of it
+			# The option that is the mode is not offered again, but is no error.
 			[[ $option == "${words[0]}" ]] && continue
 
 			extra=()

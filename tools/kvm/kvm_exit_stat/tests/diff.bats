@@ -9,7 +9,7 @@ setup()
 	prepare
 }
 
-# snapshot FILE [TSC_KHZ] REASON=TIMES...: as if that had occurred since a reset
+# snapshot FILE [TSC_KHZ] REASON=TIMES...: record a snapshot with these exits since a reset
 snapshot()
 {
 	local file=$1 khz=1000000 exit
@@ -27,14 +27,14 @@ snapshot()
 	ok
 }
 
-# diff_is ARG...: ends in order -> output
+# diff_is ARG... -> output: run diff, which must succeed
 diff_is()
 {
 	files diff "$@"
 	ok
 }
 
-# is_above LIMIT, is_not_above LIMIT: of the change from a to b
+# is_above LIMIT, is_not_above LIMIT: whether a change from a to b is above the limit
 is_above()
 {
 	files diff --fail-above "$1" a b
@@ -49,7 +49,7 @@ is_not_above()
 	ok
 }
 
-# recording FILE SECONDS REASON=TIMES...: as if that had occurred in so many seconds
+# recording FILE SECONDS REASON=TIMES...: make a recording with these exits in that time
 recording()
 {
 	local file=$1 seconds=$2 exit
@@ -68,13 +68,13 @@ recording()
 	cat "$file.1" "$file.3" >"$file"
 }
 
-# reasons: of the output in CSV, in its order
+# reasons: the reasons of the CSV output, in its order, in one line
 reasons()
 {
 	sed 1d <<<"$output" | cut -d , -f 1 | xargs
 }
 
-# columns NAME...: of each line of the output in CSV, after its first
+# columns NAME...: these columns of the CSV output, without its header
 columns()
 {
 	awk -F , -v names="$*" '
@@ -82,7 +82,7 @@ columns()
 		{ line = $1; for (i = 1; i <= n; i++) line = line " " $at[name[i]]; print line }' <<<"$output"
 }
 
-# tells_not WORD: in the message
+# tells_not WORD: the word is not in the message
 tells_not()
 {
 	# shellcheck disable=SC2154  # of bats
@@ -189,7 +189,7 @@ TOTAL 2 1 -50.00 1000 750 -25.00 1000 750 -25.00 - - -62.50 - - -"
 		'[1,0,5,null,null,null,null]'
 	jq_is '.[0].reasons[]|select(.reason == "MSR_READ")|[.count_a // 0, .count_b, ."count%", .mean_a, .mean_b, ."mean%", .p99_a]' \
 		'[0,1,null,null,7,null,null]'
-	# There is no percentage of nothing.
+	# A mean that only one file has is not compared.
 	files diff --fail-above 0 a b
 	ok
 }
@@ -199,7 +199,7 @@ TOTAL 2 1 -50.00 1000 750 -25.00 1000 750 -25.00 - - -62.50 - - -"
 	diff_is --csv a a HLT CPUID
 	same "$(tail -n +2 <<<"$output" | cut -d, -f1 | sort | xargs)" "CPUID HLT TOTAL"
 	diff_is --csv a a MSR_READ MSR_READ
-	# The total is that of these.
+	# The total is that of the given reasons only.
 	same "$(tail -n +2 <<<"$output" | cut -d , -f -10)" "MSR_READ,1,1,0.00,7,7,0.00,7,7,0.00
 TOTAL,1,1,0.00,7,7,0.00,7,7,0.00"
 	diff_is --csv a a cpuid hLT
@@ -217,7 +217,7 @@ TOTAL,1,1,0.00,7,7,0.00,7,7,0.00"
 	is_not_above 5.0%
 	is_not_above 5.01%
 	is_not_above 100
-	# No exact binary fraction
+	# 0.1 has no exact binary fraction.
 	snapshot b CPUID=1001
 	is_above 0.09%
 	is_not_above 0.1%
@@ -245,7 +245,7 @@ TOTAL,1,1,0.00,7,7,0.00,7,7,0.00"
 	ok
 	jq -e '.reasons[0]|."mean%" > 7 and ."p99%" == 0' <<<"$output"
 	is_above 5
-	# One in a hundred: P99 from 1000 to 1500, the mean falls
+	# The longest times become longer, so P99 rises, but the mean falls.
 	snapshot a CPUID='1x2000 98x1000 2x1100'
 	snapshot b CPUID='80x10 18x100 3x5000'
 	files diff -J a b
@@ -288,7 +288,7 @@ TOTAL,1,1,0.00,7,7,0.00,7,7,0.00"
 	snapshot a CPUID='475'
 	diff_is -J a b
 	# Extremes of an interval are not known: P99 is 512 + 512 * 0.94.  HLT did not
-	# occur in that.
+	# occur in the interval.
 	jq_is '.[0].reasons|map(select(.count_b > 0)|[.reason, .count_b, .mean_b, .p99_b])|sort' \
 		'[["CPUID",6,450,993],["MSR_READ",1,100,127]]'
 	jq_is '.[0].reasons[]|select(.reason == "CPUID")|[.count_a, ."count%", .mean_a]' '[1,500,475]'
@@ -319,7 +319,8 @@ TOTAL,1,1,0.00,7,7,0.00,7,7,0.00"
 	fails 5 b reset
 	same "$output" ""
 
-	# At last there is more than at first, of which nothing went back.
+	# In the last line, all numbers are larger than in the first: only the lines in between
+	# show the reset.
 	exits CPUID cycles='9x9000'
 	kes record three
 	cat one two three >b
@@ -351,7 +352,7 @@ TOTAL,1,1,0.00,7,7,0.00,7,7,0.00"
 }
 
 @test "diff: the change of a mean is that before it is rounded" {
-	# 1.99 and 2, shown as 1 and 2
+	# The means 1.99 and 2 are shown as 1 and 2.
 	snapshot a CPUID='99x2 1'
 	snapshot b CPUID=100x2
 	diff_is --csv a b
@@ -364,7 +365,7 @@ TOTAL,1,1,0.00,7,7,0.00,7,7,0.00"
 @test "diff: the same exits since a reset and in a recording are no change" {
 	local times
 
-	# All that bounds an estimate below and above
+	# Times whose P99 depends on the maximum, which an interval does not have
 	for times in 1000 100x520 '50x600 50x700' '3x0 1000' '1073741824 99x1099511627776'; do
 		snapshot a CPUID="$times"
 		tree vmx 1000000
@@ -400,9 +401,10 @@ TOTAL 110 240 9.09 11.0 12.0 4.76"
 	ok
 	files diff --fail-above count=99,total=99 a b
 	fails 1 'HLT count \+100.00% > 99%, HLT total \+100.00%'
-	# As many exits in half of the time
+	# In the other direction, no rate rises.
 	files diff --fail-above count=99 b a
 	ok
+	# As many exits in half of the time
 	recording b 5 CPUID='100x1000'
 	files diff --fail-above count=99 a b CPUID
 	fails 1 'CPUID count \+100.00%'
@@ -435,7 +437,7 @@ TOTAL 10.00 30.00 200.00"
 	fails 1 'CPUID tax \+200.00% > 199%, TOTAL tax \+200.00% > 199%'
 	files diff --fail-above tax=200 a b
 	ok
-	# Nothing else is gated then.
+	# The mean has not changed, and a single percentage is no limit for the tax.
 	files diff --fail-above tax=200,mean=5 a b
 	ok
 	files diff --fail-above 5 b a
@@ -458,25 +460,25 @@ TOTAL 15 17 13.33 1.90"
 	tells_not HLT
 	files diff --fail-above count=20 b a
 	fails 1 'HLT count from 0'
-	# A mean of nothing does not compare.
+	# Without exits in one file, there is no mean and no P99 to compare.
 	files diff --fail-above mean=0,p99=0 a b
 	ok
 }
 
 @test "diff: the largest rise first" {
 	snapshot a CPUID='10x1000' HLT='10x1000' MSR_READ='10x1000' MSR_WRITE='10x1000'
-	# By 50 in the mean, 30 in the count, nothing, and a fall of both
+	# CPUID rises by 50 % in the mean, HLT by 30 % in the count; MSR_WRITE falls in both.
 	snapshot b CPUID='10x1500' HLT='13x1000' MSR_READ='10x1000' MSR_WRITE='5x500'
 	diff_is --csv a b
 	same "$(reasons)" "CPUID HLT MSR_READ MSR_WRITE TOTAL"
-	# By what is gated
+	# Only values that have a limit decide about the order.
 	files diff --csv --fail-above count=1000 a b
 	ok
 	same "$(reasons)" "HLT CPUID MSR_READ MSR_WRITE TOTAL"
-	# Of what falls, one of them did not.
+	# CPUID and HLT fall in one value, but the other one is the same: like MSR_READ, 0 %.
 	diff_is --csv b a
 	same "$(reasons)" "MSR_WRITE CPUID HLT MSR_READ TOTAL"
-	# Those that are too few come last.
+	# Reasons with too few exits come last.
 	files diff --csv --min-count 11 a b
 	ok
 	same "$(reasons)" "HLT CPUID MSR_READ MSR_WRITE TOTAL"
@@ -487,14 +489,14 @@ TOTAL 15 17 13.33 1.90"
 	snapshot b CPUID='99x1000' HLT='101x3000'
 	diff_is --csv a b
 	same "$(columns COUNT_A COUNT_B MEAN_A MEAN_B P99_A | tail -n 1)" "TOTAL 100 200 995 2010 1000"
-	# Its mean rises since there is more of HLT, which is no exit that got slower.
+	# The mean of the total has no limit: it also rises with the share of HLT.
 	files diff --fail-above 5000 a b
 	ok
 	files diff --fail-above mean=99 a b CPUID
 	ok
 	files diff --fail-above total=299 a b
 	fails 1 'TOTAL total \+304'
-	# Its count, if those of the reasons are each too few
+	# The count of the total has a limit, even if each reason has too few exits.
 	snapshot a CPUID='40x1000' HLT='40x1000'
 	snapshot b CPUID='60x1000' HLT='60x1000'
 	files diff --fail-above count=49 --min-count 100 a b
@@ -530,18 +532,18 @@ TOTAL 15 17 13.33 1.90"
 @test "--min-count: few exits do not matter, many do" {
 	snapshot a CPUID='30x1000' HLT=214
 	snapshot b CPUID='3000x1000' HLT=260
-	# As ever
+	# By default, a single exit is enough.
 	files diff --fail-above 5 a b
 	fails 1 'HLT mean'
 	files diff --fail-above mean=5,p99=5 --min-count 2 a b
 	ok
 	files diff --fail-above 5 --min-count 100 a b
 	ok
-	# 100 times more, although there were few
+	# For a count, it is enough that one of the files has many exits.
 	files diff --fail-above count=50,mean=5 --min-count 100 a b
 	fails 1 'CPUID count \+9900.00% > 50%'
 	tells_not HLT
-	# A mean of many that is compared to one of few
+	# For a mean, both files need enough exits.
 	snapshot a CPUID=100
 	snapshot b CPUID='1000x200'
 	files diff --fail-above mean=5 --min-count 2 a b

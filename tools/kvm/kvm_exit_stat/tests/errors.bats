@@ -33,7 +33,7 @@ refuse_files()
 I='(-i|--interval)' N='(-n|--intervals)' O='(-o|--output)'
 J='(-J|--json)' R='(-r|--raw)'
 
-# bad FILE TEXT: the file with that text is an error that names it
+# bad FILE TEXT: with that text in the file, the tool fails, and names the file
 bad()
 {
 	local file=$STATS/$1 before args
@@ -51,7 +51,8 @@ bad()
 	printf '%s\n' "$before" >"$file"
 }
 
-# bad_stat COLUMN TEXT: that column of CPUID is an error that names file, column and text
+# bad_stat COLUMN TEXT: with that text in a column of CPUID, the tool fails, and names file,
+# column and text
 bad_stat()
 {
 	local before
@@ -86,7 +87,7 @@ bad_stat()
 @test "usage: options that take no value" {
 	local option
 
-	# The long name is told, and not the letter that it is short for.
+	# The message has the long name, as it was given, and not the letter.
 	for option in --time --json --raw --csv --tax --top --help --version; do
 		files "$option=5"
 		fails 2 "$option"
@@ -152,7 +153,7 @@ bad_stat()
 	local value
 
 	refuse --vm --vm=
-	# Any text can be a name, but none is a path or a pattern.
+	# Any text can be the name of a VM, but must not be used as a path or a pattern.
 	for value in abc - -5 5- 5-x 1-2-3 5-6/ ../5 '5 ' 0x5 . .. / \*; do
 		kes --vm="$value"
 		fails 3 --vm || with "--vm=$value"
@@ -201,7 +202,7 @@ bad_stat()
 	refuse "--tax $O" --top --tax -o REASON
 }
 
-# Which go with which is in completion.bats.
+# All pairs of options and modes are tested in completion.bats.
 @test "usage: options that do not go with a mode, which is told" {
 	refuse "--top $N" --top -i 1 -n 1
 	refuse "--top $J" --top -J
@@ -252,7 +253,7 @@ bad_stat()
 	files diff f.json -t f.json CPUID --csv
 	ok
 	[[ $output == *CPUID* ]]
-	# Once more is no other mode or format.
+	# The same mode or format may be given twice.
 	kes --csv --csv --user --user
 	ok
 	kes record -- -h
@@ -306,16 +307,16 @@ bad_stat()
 	fails 3
 }
 
-# Counters are for root, the switches and isa are for everybody.
+# Set the modes of the kernel: only root may read counters, anybody the switches and isa.
 modes()
 {
 	chmod 0400 "$STATS"/total_* "$STATS"/guest_cycles "$STATS"/{clock_warps,dropped} "$STATS"/reasons/*/*
 	chmod 0644 "$STATS"/{enabled,interval,isa,tsc_khz}
-	# The test's directory is that of bats, which is not for others.
+	# Others may enter the directories of the tree; see unprivileged() for those above.
 	chmod -R a+X "$ROOT"
 }
 
-# unprivileged ARG...: the same as another user
+# unprivileged ARG...: run the tool as another user
 unprivileged()
 {
 	local parent=$DIR
@@ -360,11 +361,11 @@ unprivileged()
 	same "$output" ""
 }
 
-# locked_down ARG...: the same where a table of debugfs cannot be opened, as under lockdown
+# locked_down ARG...: run the tool where a table of debugfs cannot be opened, as under lockdown
 locked_down()
 {
 	need strace
-	# That of leaks, too, would trace the tool.
+	# LeakSanitizer would have to trace the tool, which strace does already.
 	ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 run --separate-stderr timeout -k 5 "$LIMIT" \
 		strace -qq -o /dev/null -e trace=openat -e inject=openat:error=EPERM \
 		-P "$DEBUGFS/123-11/exit_stats" "$TOOL" --sysroot "$ROOT" "$@"
@@ -386,7 +387,7 @@ locked_down()
 	echo "[none] integrity confidentiality" >"$ROOT/sys/kernel/security/lockdown"
 	locked_down --vm 123-11
 	fails 4 "only root"
-	# sysfs is for root.
+	# Under lockdown, root may still read sysfs.
 	echo "none [integrity] confidentiality" >"$ROOT/sys/kernel/security/lockdown"
 	locked_down
 	ok
@@ -451,7 +452,7 @@ locked_down()
 		"$(printf '7%.0s' {1..100000})\n" "$(printf '7 %.0s' {1..100000})\n"; do
 		bad reasons/CPUID/stat "$text"
 	done
-	# Older kernels do not have the last one.
+	# Older kernels do not have the last column, but all have the one before.
 	line=${line%  *}
 	put "$STATS/reasons/CPUID/stat" "${line%  *}"
 	kes
@@ -489,7 +490,7 @@ locked_down()
 	rm "$STATS/reasons/CPUID/stat"
 	kes
 	fails '[3678]' CPUID/stat
-	# To itself
+	# A symbolic link to itself
 	ln -s stat "$STATS/reasons/CPUID/stat"
 	kes
 	fails '[3678]' CPUID/stat
@@ -515,7 +516,7 @@ full()
 
 	kes record f
 	ok
-	# That of an interval ends -i.
+	# With -i, the first interval that cannot be written ends the tool.
 	for args in '' -J -r --csv --tax '-i 0.01' '-i 0.01 -J' '--hist CPUID' \
 		'--hist CPUID -i 0.01 -n 2' --openmetrics; do
 		# shellcheck disable=SC2086

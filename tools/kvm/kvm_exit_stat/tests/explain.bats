@@ -14,7 +14,7 @@ setup()
 	fresh vmx
 }
 
-# fresh ISA: 900 exits that are no problem, in the guest and away for 1000000 cycles of a GHz each
+# fresh ISA: 900 exits that need no advice; 1000000 cycles in the guest, and as many away, at 1 GHz
 fresh()
 {
 	local isa=$1
@@ -62,7 +62,7 @@ advice()
 	same "$output" "IO_INSTRUCTION: 5.0% of all exits (at least 5%) are for 'ACPI PM timer 0x608, 4 bytes read': have the guest use kvm-clock or the TSC as clocksource"
 	advice --keys IO_INSTRUCTION
 	[[ $output = *'ACPI PM timer'* ]]
-	# What is not certain does not count.
+	# Only the certain 49 count, and not the 51 more that are possible.
 	keys IO_INSTRUCTION 'port:0x608:4:read 49 51 490 10'
 	advice
 	same "$output" "$NONE"
@@ -89,7 +89,7 @@ advice()
 	exits HLT cycles=100x10 away=100x199999 blocked=19999900 polled=50000
 	advice
 	same "$output" "HLT: 10.0% of all exits (at least 5%), blocked for 200.0 us on average (less than 200 us), 0.3% of that polled (less than 50%): a larger halt_poll_ns of kvm.ko has KVM poll for the wakeup"
-	# Few of them
+	# With more of other exits, halts are less than 5 %.
 	exits CPUID cycles=1100x10
 	advice
 	same "$output" "$NONE"
@@ -105,7 +105,7 @@ advice()
 }
 
 @test "--explain: polling" {
-	# The life is 2000000 and these.
+	# All vCPU time is 2000000 cycles and these 500000.
 	exits HLT cycles=10x10 away=1x500000 blocked=500000 polled=124999
 	advice
 	same "$output" "$NONE"

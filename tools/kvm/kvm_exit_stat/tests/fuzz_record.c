@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fuzz target for libFuzzer: whatever a file of snapshots holds, it is read or
- * refused.  What is read is written, read again, and the same then.
+ * Fuzz target for libFuzzer: any file is either read as a recording, or refused.  If it
+ * is read, write it, read that, and write it once more: both texts must be the same.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ int fuzz_record(const uint8_t *data, size_t size)
 		snapshot_free(&summary);
 
 	text = write_recording(&first, &length);
-	/* Times closer than the digits that are written would be one. */
+	/* Lines closer in time than the written digits now have equal times, which are refused. */
 	if (read_text(&second, text, length)) {
 		char *text2 = write_recording(&second, &length2);
 

@@ -32,7 +32,7 @@ narrow()
 	printf '%s\n' "$1" | sed 's/  *\([0-9]*\)  *|/ \1 |/'
 }
 
-# has TEXT: in lines of its own
+# has TEXT: the output has these lines
 has()
 {
 	if [[ $'\n'$(narrow "$output")$'\n' != *$'\n'"$1"$'\n'* ]]; then
@@ -57,7 +57,7 @@ $(line '[1K, 2K)' 1 17)
 $(line '[2K, 4K)' 0 0)
 $(line '[4K, 8K)' 0 0)
 $(line '[8K, 16K)' 1 17)"
-	# Nothing before the first and after the last that is not empty
+	# There are no lines before the first bucket that is not empty, nor after the last.
 	same "$(wc -l <<<"${output%$'\n'}")" 10
 }
 
@@ -153,7 +153,7 @@ $(line '[12.8us, 25.6us)' 2 52)"
 	kes --hist 0
 	ok
 	[[ $output == 'EXCEPTION_NMI: 0 exits, '* && $output != *@* ]]
-	# That of UNKNOWN is only the last one.
+	# UNKNOWN cannot be named by a code: its code, 77, is only the last one it stood for.
 	local code
 
 	for code in 77 4711 0x 0x4z 48x 18446744073709551616; do

@@ -33,7 +33,7 @@ go_on()
  "away":4000,"away_avg":2000,"user":1000,"kvm":3000,"tax":25},
 {"reason":"TRIPLE_FAULT","count":1,"share":5,"total":100,"avg":100,"p50":96,"p99":127,"p99.9":127,
  "away":0,"away_avg":null,"user":0,"kvm":0,"tax":0}]'
-	# The maximum is not known, so the last bucket is its lower end.
+	# An interval has no maximum, so the estimate is the lower end of the last bucket.
 	jq_is '.[1].reasons|map([.reason,.total,.p50,."p99.9",.tax])' \
 		'[["HLT",5000000000,1073741824,1073741824,null]]'
 	jq_is '.[2].reasons' '[]'
@@ -68,7 +68,7 @@ go_on()
 	finish
 	ok
 	elapsed=$((${EPOCHREALTIME/./} - before))
-	# Not slower than in all of the run
+	# The interval is longer than the sleep, and not longer than the whole run.
 	jq -e --argjson us "$elapsed" '.reasons[0]|
 		.count == 1000 and .rate < 1000 / 0.5 and .rate >= 1000 / ($us / 1e6) - 0.1' \
 		<<<"$output"
@@ -92,7 +92,7 @@ go_on()
 	}
 }
 
-# without_time OUTPUT: of which the first column must be a time
+# without_time OUTPUT: the output without its first column, which must be a time
 without_time()
 {
 	sed -E 's/^TIMESTAMP[, ]//; t; s/^[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z[, ]//; t; s/^/no time: /' <<<"$1"
@@ -163,7 +163,7 @@ HLT,1"
 @test "-i: a reason of which only an away time ended" {
 	start -i 0.2 -n 1 -J -o REASON,COUNT,RATE,TOTAL,AVG,P50,AWAY,AWAY_AVG,TAX,KVM%,USER%,BLOCKED%
 	freeze
-	# The halted vCPU of the sample wakes up: the exit is of before.
+	# The halted vCPU of the sample wakes up.  Its exit was counted before the interval.
 	exits HLT away=20000 blocked=15000 guest=80000
 	thaw
 	finish
@@ -195,13 +195,13 @@ HLT,1"
 	jq -es 'length >= 5 and all(.[]; .reasons)' <<<"$output"
 }
 
-# to_full_pipe ARG...: the tool in the background, of whose output nobody reads a byte
+# to_full_pipe ARG...: the tool in the background, with output to a full pipe that nobody reads
 to_full_pipe()
 {
 	local pipe
 
 	mkfifo pipe
-	# Open for reading, too, so that it is not broken
+	# Keep a reader, so that a write to the pipe blocks in place of failing.
 	exec {pipe}<>pipe
 	dd if=/dev/zero of=pipe bs=4096 oflag=nonblock 2>/dev/null || :
 	: >"$DIR/out"
@@ -214,7 +214,7 @@ to_full_pipe()
 @test "-i: SIGTERM ends it while nobody reads the pipe that is full" {
 	to_full_pipe -i 0.01 -J
 	poll asleep
-	# Far more than the first interval: it writes, and waits.
+	# Wait for far more than an interval: then the tool is blocked in a write.
 	sleep 0.3
 	kill -TERM "$PID"
 	finish
@@ -224,7 +224,7 @@ to_full_pipe()
 @test "-i: a second SIGTERM ends it if nobody reads a long table" {
 	local name columns
 
-	# More than stdio writes at once
+	# Print more than stdio writes at once: the rest blocks even after a signal.
 	tree vmx 1000000
 	columns=$("$TOOL" --help | sed '1,/^Columns:/d; / interval$/d; /^[^ ]/,$d' | awk '{ print $1 }' | paste -sd ,)
 	to_full_pipe -i 0.4 -J -o "$columns"
@@ -267,15 +267,15 @@ to_full_pipe()
 	jq_is 'length <= 2' true
 }
 
-# reset_shows COMMAND...: a reset of which that is the only trace
+# reset_shows COMMAND...: the tool finds a reset of which this change is the only trace
 reset_shows()
 {
 	sample
 	put "$STATS/dropped" 3
-	# Those that must not fall are far from it.
+	# All other numbers rise, i.e. do not show a reset.
 	start -i 0.2 -n 1
 	freeze
-	# The exits are so many more, but none of the shortest is among them.
+	# Add many exits that change neither a minimum nor a maximum.
 	exits CPUID cycles='99x600' away='99x1100' guest=300000
 	"$@"
 	thaw
@@ -298,7 +298,7 @@ reset_shows()
 	start --vm 123 -i 0.2 -n 1
 	freeze
 	reset
-	# All of the other is more than before.
+	# All numbers of the other reason are larger than before.
 	exits CPUID in=123-11/0 cycles='99x300 99x700' away='99x1000 99x1500' guest=900000
 	thaw
 	finish
@@ -342,7 +342,7 @@ reset_shows()
 @test "-i: the module is unloaded while its files are removed, status 6" {
 	start -i 0.2
 	freeze
-	# kobjects go one by one
+	# The kernel removes kobjects one by one.
 	rm -r "$STATS"/reasons/[E-U]*
 	rm "$STATS/isa" "$STATS/tsc_khz" "$STATS/total_exits"
 	thaw

@@ -64,7 +64,7 @@ CPUID,other,other,1,,10.00,400,400,'
 	kes --keys --csv -t -o KEY,TOTAL,MEAN,LONGEST cpuid
 	ok
 	same "${lines[2]}" cpuid:0xb:0x1,0.900,0.300,0.500
-	# Without the tree, too
+	# For people, but without the column that has the tree
 	kes --keys -o KEY,COUNT CPUID
 	ok
 	same "$(body | xargs)" "KEY COUNT 10 cpuid:0x1:0x0 6 cpuid:0xb:0x1 3 other 1"
@@ -137,7 +137,7 @@ CPUID,other,other,1,,10.00,400,400,'
 		kes $args
 		ok
 		before=$output
-		# Not even one that is malformed
+		# Views that do not need keys do not even find that a line is malformed.
 		sed -i.bak '/^TOTAL/a key CPUID\nkey NONE cpuid:0x1:0x0 6 2 2400 400' \
 			"$DEBUGFS/123-11/exit_stats"
 		# shellcheck disable=SC2086
@@ -158,7 +158,7 @@ CPUID,other,other,1,,10.00,400,400,'
 		kes --keys
 		fails 7 CPUID || with "'$line'"
 		same "$output" "" || with "'$line'"
-		# Others do not read them.
+		# Other views do not read keys.
 		kes --csv
 		ok || with "'$line'"
 	done
@@ -249,13 +249,13 @@ name()
 	EOF
 }
 
-# Where the tool is in a tree of the kernel, that has the header.
+# The header is $MSR_HEADER, else that of the kernel tree that the tool is in.
 @test "--keys: MSRs are those of the header" {
 	local header=${MSR_HEADER-} number macro n=0
 
 	[[ $header ]] || header=$BATS_TEST_DIRNAME/../../../../arch/x86/include/asm/msr-index.h
 	[[ -e $header ]] || skip "there is no <asm/msr-index.h>"
-	# Each number that one macro has, and no other: a few are enough.
+	# Look at some of the numbers that only one macro has.
 	while read -r number macro; do
 		name "msr:$number:read"
 		same "$name" "${macro#MSR_} read" || with "$macro"
@@ -291,7 +291,7 @@ two_files()
 		{"key":"cpuid:0x1:0x0","count":6,"error":2,"cycles":2400,"longest":400},
 		{"key":"cpuid:0xb:0x1","count":3,"error":0,"cycles":1800,"longest":1000},
 		{"key":"other","count":1,"error":0,"cycles":400,"longest":0}], 3, null]'
-	# Be they kept now or not
+	# Keys that were kept before are recorded even if "keys" is off now.
 	put "$STATS/keys" 0
 	kes record f
 	ok
@@ -333,7 +333,7 @@ TOTAL,10,20,100.00,460,430,-6.52,972,921,-5.25,86.96,,'
 		'[4,["cpuid:0x1:0x0","leaf 0x1, features",6,500,null,null]]'
 	files diff -J a b
 	jq_is '.[0]|[[.reasons[].keys|length], (.total|has("keys"))]' '[[4,0,2],false]'
-	# A mean of a key that rose is no failure.
+	# Limits are not for keys: the mean of one may rise.
 	files diff --fail-above mean=1 a b CPUID
 	ok
 }
@@ -359,7 +359,7 @@ TOTAL,10,20,100.00,460,430,-6.52,972,921,-5.25,86.96,,'
 	start record -i 0.3 -n 1 f
 	freeze
 	exits CPUID cycles=5x400
-	# One made way for another.
+	# Another key has taken the place of cpuid:0xb.
 	keys CPUID 'cpuid:0x1:0x0 11 2 4400 400' 'cpuid:0x7:0x0 2 1 600 300' 'other 2 0 900 0'
 	thaw
 	finish

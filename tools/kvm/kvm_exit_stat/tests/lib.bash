@@ -4,8 +4,8 @@
 #
 # No KVM is needed: directories like /sys/kernel/kvm_exit_stats and
 # /sys/kernel/debug/kvm are made from single exits that a test lists, and --sysroot
-# points there.  So what the kernel would derive from the exits (sums, minima, histograms)
-# is computed here, apart from the tool.
+# points there.  What the kernel would derive from the exits (sums, minima, histograms) is
+# computed here, independently of the tool.
 #
 # KVM_EXIT_STAT is the program under test, kvm_exit_stat from PATH by default.
 
@@ -34,13 +34,13 @@ prepare()
 	STATS=$ROOT/sys/kernel/kvm_exit_stats
 	DEBUGFS=$ROOT/sys/kernel/debug/kvm
 	background=() wrong=()
-	# Nothing can be read here; that takes time, like sleep.
+	# A FIFO that never has data: a read with a timeout sleeps, but starts no process.
 	exec {never}<> <(:)
 	cd "$DIR" || return 1
 }
 
-# Ends what a failed test left running, and removes what all tests left.  Fails if anything
-# was wrong in a loop.
+# Ends what a failed test left running, and removes the files of the test.  Fails if with()
+# has noted a failure in a loop.
 cleanup()
 {
 	local child
@@ -57,7 +57,7 @@ cleanup()
 	}
 }
 
-# What a file of tests does not define itself
+# Defaults, for files of tests that do not define their own
 setup()
 {
 	prepare
@@ -73,7 +73,7 @@ teardown()
 # The tree
 #
 
-# Names as the kernel has them, but not all.  In no test do all of these occur.
+# Some of the kernel's names.  Each test has reasons among these that never occur.
 declare -ga VMX=(
 	EXCEPTION_NMI EXTERNAL_INTERRUPT TRIPLE_FAULT INTERRUPT_WINDOW CPUID HLT
 	IO_INSTRUCTION MSR_READ MSR_WRITE CR_ACCESS EPT_VIOLATION EPT_MISCONFIG
@@ -81,7 +81,7 @@ declare -ga VMX=(
 )
 declare -ga SVM=(cpuid hlt npf msr io write_cr4 PF_excp UNKNOWN)
 
-# The codes of some.  That of UNKNOWN is the last one that had no name.
+# The codes of some of them.  UNKNOWN has the code of the last exit without a name.
 declare -gA CODES=(
 	[EXTERNAL_INTERRUPT]=1 [TRIPLE_FAULT]=2 [INTERRUPT_WINDOW]=7 [CPUID]=10 [HLT]=12
 	[IO_INSTRUCTION]=30 [MSR_READ]=31 [MSR_WRITE]=32 [CR_ACCESS]=28 [EPT_VIOLATION]=48
@@ -89,7 +89,7 @@ declare -gA CODES=(
 	[cpuid]=114 [hlt]=120 [npf]=1024 [msr]=124 [io]=123 [write_cr4]=20 [PF_excp]=78
 )
 
-# For tree(), exits() and reset() below
+# The functions make_*() do the work of tree(), exits(), reset() and vm() below.
 make_tree()
 {
 	local name
@@ -116,8 +116,8 @@ make_tree()
 	show_totals
 }
 
-# put FILE TEXT: the text and a newline.  A reader never sees an empty file unless
-# the text becomes shorter, which only a reset or a test of errors does.
+# put FILE TEXT: write the text and a newline, in place unless the text becomes shorter, so
+# that a reader never sees an empty file.  Only a reset, or a test of errors, writes less.
 put()
 {
 	if ((${#2} >= ${lengths[$1]-0})); then
@@ -151,7 +151,7 @@ make_exits()
 	fi
 }
 
-# put_tables PID-FD/VCPU: those of the VM and the vCPU
+# put_tables PID-FD/VCPU: write the tables of the VM and of the vCPU
 put_tables()
 {
 	local vm=$DEBUGFS/${1%/*} vcpu=$DEBUGFS/${1%/*}/vcpu${1#*/}
@@ -178,7 +178,6 @@ make_reset()
 	done
 }
 
-# Those of vm()
 make_vm()
 {
 	local vm=$1 nr=0 pid=${1%-*} command=qemu-system-x86 cgroup=- created=0 vcpus=1
@@ -191,7 +190,7 @@ make_vm()
 	done
 	head="vm $nr"$'\n'"pid $pid"$'\n'"command $command"$'\n'"cgroup $cgroup"$'\n'
 	head+="created_ns $created"$'\n'
-	# A VM that shows up has a name already.
+	# Write the name before the table by which the tool finds the VM.
 	if (($#)); then
 		mkdir -p "$ROOT/proc/$pid"
 		printf '%s\0' "$@" >"$ROOT/proc/$pid/cmdline"
@@ -215,7 +214,7 @@ add_times()
 	for time in $2; do
 		n=1
 		[[ $time != *x* ]] || n=${time%x*} time=${time#*x}
-		# The number of its bits
+		# The bucket of a time is the number of its bits.
 		for ((bucket = 0; time >> bucket && bucket < 31; bucket++)); do :; done
 		add "$key $bucket" "$n"
 		add "$key n" "$n"
@@ -302,7 +301,7 @@ show_reason()
 	put "$STATS/reasons/$1/stat" "$line"
 }
 
-# The totals grow after what they are a sum of.
+# Write the totals after the reasons: to a reader, no total may exceed the sum of them.
 show_totals()
 {
 	local name count=0 cycles=0 guest=0
@@ -365,7 +364,7 @@ row()
 }
 
 # bats traces each command of a test, which makes the functions above 30 times as
-# slow.  So those below switch that off for them.
+# slow.  So the functions below switch tracing off before they call them.
 
 # tree ISA TSC_KHZ: statistics in which nothing has occurred yet
 tree()
@@ -376,9 +375,10 @@ tree()
 }
 
 # exits REASON [in=PID-FD/VCPU] [cycles=TIMES] [away=TIMES] [user=N] [blocked=N]
-# [polled=N] [preempted=N] [user_exits=N] [guest=N] [returns=RETURNS]: more exits, of the
-# system, and of a VM and a vCPU.  TIMES are cycles, each "T" or "NxT", e.g. "300 2x700".
-# There can be fewer away times.  RETURNS of KVM_RUN are each "N:COUNT:CYCLES".
+# [polled=N] [preempted=N] [user_exits=N] [guest=N] [returns=RETURNS]: add exits to the
+# system and, with in=, to a VM and a vCPU.  TIMES are cycles, each "T" or "NxT", e.g.
+# "300 2x700".  There can be fewer times in away= than in cycles=, for exits that are not
+# over.  RETURNS of KVM_RUN are each "N:COUNT:CYCLES".
 exits()
 {
 	local -
@@ -405,7 +405,7 @@ preempted_by()
 	put "$DEBUGFS/${1/\//\/vcpu}/exit_stats" "$(table "$1")"
 }
 
-# newer: the tree is that of a kernel that tells why exits were, and how the worst ones were
+# newer: make the tree that of a kernel that has keys, the worst and slow exits, and L2
 newer()
 {
 	local -
@@ -426,7 +426,7 @@ newer()
 	: >"$ROOT/sys/kernel/debug/kvm_exit_stats_slow"
 }
 
-# extra SCOPE LINE...: lines of the table of "system", PID-FD or PID-FD/VCPU
+# extra SCOPE LINE...: add lines to the table of "system", PID-FD or PID-FD/VCPU
 extra()
 {
 	local -
@@ -439,7 +439,7 @@ extra()
 	[[ $scope = system ]] || put "$DEBUGFS/${scope/\//\/vcpu}/exit_stats" "$(table "$scope")"
 }
 
-# keys REASON LINE...: in sysfs: KEY, COUNT, ERROR, CYCLES, LONGEST
+# keys REASON LINE...: write the keys in sysfs; a line is KEY COUNT ERROR CYCLES LONGEST
 keys()
 {
 	local -
@@ -450,8 +450,8 @@ keys()
 	printf '%s\n' "$@" >"$file"
 }
 
-# nested REASON nested|reflected [in=PID-FD/VCPU] [cycles=TIMES] [away=TIMES]: exits of L2, or
-# those of them that L1 got.  They must be among those of exits(), too.
+# nested REASON nested|reflected [in=PID-FD/VCPU] [cycles=TIMES] [away=TIMES]: add exits of L2,
+# or those of them that L1 got.  A test must add the same exits by exits(), too.
 nested()
 {
 	local -
@@ -470,7 +470,7 @@ nested()
 	put "$STATS/reasons/$name/$what" "$line"
 }
 
-# put_stat REASON COLUMN=TEXT...: change what the system has of a reason
+# put_stat REASON COLUMN=TEXT...: change columns of a reason in sysfs
 put_stat()
 {
 	local -
@@ -497,8 +497,8 @@ reset()
 	make_reset
 }
 
-# The data of most tests.  TOTAL of all reasons is 10000, guest_cycles and AWAY of
-# all reasons are 200000, for percentages to be plain.  A cycle is a nanosecond.
+# The data of most tests.  For round percentages, TOTAL of all reasons is 10000, and
+# guest_cycles and AWAY of all reasons add up to 200000.  A cycle is a nanosecond.
 sample()
 {
 	tree vmx 1000000
@@ -506,9 +506,9 @@ sample()
 	exits EPT_VIOLATION cycles='2x1000 3000' away='2000 4000 8000' \
 		user=5000 preempted=1000 user_exits=2 guest=50000
 	exits IO_INSTRUCTION cycles=3000 away=21000 user=16000 user_exits=1
-	# The second one is still halted.
+	# The second exit has no away time: its vCPU is still halted.
 	exits HLT cycles='40 60' away=10000 blocked=9500 polled=400
-	# The first instructions of a vCPU, which is in the guest no more
+	# The first exit of another vCPU, which has not entered the guest again
 	exits MSR_WRITE cycles=0
 }
 
@@ -541,7 +541,7 @@ space()
 	local kib=$1
 
 	shift
-	# Not by SIGXFSZ, but by an error
+	# Ignore SIGXFSZ, so that a write fails with an error in place of the signal.
 	# shellcheck disable=SC2016
 	run timeout -k 5 "$LIMIT" bash -c 'trap "" XFSZ; ulimit -f "$1"; shift; exec "$@" 2>&1' - \
 		"$kib" "$TOOL" --sysroot "$ROOT" "$@"
@@ -669,7 +669,7 @@ quantile()
 	echo "$value"
 }
 
-# with WHAT: in a loop, after something failed, to go on, and fail at the end
+# with WHAT: after a failure in a loop, note WHAT and go on; cleanup() fails the test
 with()
 {
 	echo "^ with $*"
@@ -685,8 +685,8 @@ need()
 # Runs in the background
 #
 
-# poll COMMAND...: until that succeeds.  Without a new process, if the command needs
-# none: on a busy machine that takes as long as an interval of a test.
+# poll COMMAND...: repeat the command until it succeeds.  Do not sleep by a new process,
+# which can take as long as an interval of a test on a busy machine.
 poll()
 {
 	local - end=$((SECONDS + LIMIT))
@@ -723,7 +723,7 @@ in_state()
 	[[ $2 == *"${line:0:1}"* ]]
 }
 
-# The tool sleeps between two reads, and nowhere else.
+# Whether the tool is between two reads, the only place where it sleeps
 asleep()
 {
 	in_state "$PID" SX

@@ -4,7 +4,7 @@
 
 load lib
 
-# has_lines FILE N: at least
+# has_lines FILE N: the file has at least N lines
 has_lines()
 {
 	local n=0
@@ -22,7 +22,7 @@ counts()
 	sed -E 's/^[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z,//' "$1" | xargs
 }
 
-# interval FILE N: an exit in the next interval, which makes N lines of the file
+# interval FILE N: add an exit to the next interval, and wait for the file to have N lines
 interval()
 {
 	freeze
@@ -39,7 +39,7 @@ interval()
 	ok
 	same "$output" ""
 	same "$(counts log)" "TIMESTAMP,REASON,COUNT CPUID,1 CPUID,1"
-	# What goes on has no second header.
+	# A tool that continues a log writes no second header.
 	start -i 0.3 -n 1 --csv -o REASON,COUNT --log log
 	interval log 4
 	finish
@@ -56,7 +56,7 @@ interval()
 		fails 7 "log: the first line is 'TIMESTAMP,COUNT', and --log would add columns"
 		same "$(xargs <log)" "TIMESTAMP,COUNT 1,2"
 	done
-	# What cannot be looked at is no file with columns: that of a device.
+	# A device has no header that could have other columns.
 	kes -i 0.1 -n 1 --csv --log /dev/null
 	ok
 }
@@ -65,7 +65,7 @@ interval()
 	start -i 0.3 --csv -o REASON,COUNT --log log
 	interval log 2
 	mv log log.1
-	# Until the signal, what comes goes to the old one.
+	# Until the signal, lines are written to the old file.
 	interval log.1 3
 	[[ ! -e log ]]
 	kill -HUP "$PID"
@@ -115,7 +115,7 @@ interval()
 	same "$(stat -c %a log)" 640
 }
 
-# start_limited KIB ARG...: as start, where no file may have more KiB
+# start_limited KIB ARG...: like start, where no file may have more than so many KiB
 start_limited()
 {
 	: >out

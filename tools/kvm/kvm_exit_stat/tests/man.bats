@@ -25,7 +25,7 @@ setup()
 	echo 'exit 0' >benchmark
 	chmod +x bin/* benchmark
 	export TOOL ROOT PATH=$DIR/bin:$PATH
-	# Those that it compares, of which one is made by an example
+	# The files that examples compare: the example that makes one names it by the kernel.
 	kes record 6.12.117.json
 	kes record 6.12.118.json
 }
@@ -89,7 +89,7 @@ guest()
 		echo "only $n examples"
 		return 1
 	}
-	# Of some, what they make
+	# Some of the examples must have made these files.
 	[[ -s load.svg && -s var/kvm_exit_stat.csv && -s var/kvm_exit_stat.prom && -s $(uname -r).json ]]
 	same "$(<"$STATS/reset")" 1
 }

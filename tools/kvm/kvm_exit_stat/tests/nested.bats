@@ -49,7 +49,7 @@ CPUID,10,4,2,4600,2200,800,550,400,8000,4000"
 	kes --nested --vm 123 --csv -o REASON EPT_VIOLATION
 	ok
 	same "$output" $'REASON\nEPT_VIOLATION'
-	# Others do not take them for exits of their own.
+	# Other views do not count the lines of L2 as further exits.
 	kes --vm 123 --csv -o REASON,COUNT -s reason
 	ok
 	same "$output" $'REASON,COUNT\nCPUID,10\nEPT_VIOLATION,20\nHLT,10'

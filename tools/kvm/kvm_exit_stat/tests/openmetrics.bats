@@ -11,7 +11,7 @@ metrics()
 	ok
 }
 
-# value SERIES: of that series, as the only one
+# value SERIES: the value of the series, which must be there once
 value()
 {
 	awk -v series="$1" '$1 == series { print $2; n++ } END { exit n != 1 }' <<<"$output" || {
@@ -20,7 +20,7 @@ value()
 	}
 }
 
-# near A B: but for rounding
+# near A B: both are the same, except for rounding
 near()
 {
 	awk -v a="$1" -v b="$2" 'BEGIN { d = a - b; if (d < 0) d = -d
@@ -70,7 +70,7 @@ AWAY="1e-06 1.6e-05 0.000256 0.004096 0.065536"
 
 @test "openmetrics: a histogram is cumulative, +Inf is the count" {
 	metrics
-	# At 1 GHz, 256 cycles are the first of a bucket that ends above 250 ns.
+	# At 1 GHz, no time is below 250 ns, and the bucket of 700 ends above 1 us.
 	same "$(histogram kvm_exit_handling_seconds CPUID | cut -d ' ' -f 2 | xargs)" \
 		"0 3 4 4 4 4 4 4 4"
 	same "$(histogram kvm_exit_handling_seconds CPUID | tail -n 1)" "+Inf 4"
@@ -84,7 +84,7 @@ AWAY="1e-06 1.6e-05 0.000256 0.004096 0.065536"
 	near "$(value 'kvm_exit_away_seconds_sum{isa="vmx",reason="EPT_VIOLATION"}')" 14e-6
 }
 
-# count_up_to NAME LE: of CPUID
+# count_up_to NAME LE: the count of CPUID at that bound
 count_up_to()
 {
 	histogram "$1" CPUID | sed -n "s/^$2 //p"
@@ -96,7 +96,7 @@ count_up_to()
 
 	for khz in 40000 999999 1000000 1000001 2399987 4294967 8000000; do
 		tree vmx $khz
-		# The longest time of each bucket, the last among them, which has no bound
+		# The longest time of each bucket, and two of the last bucket, which has no end
 		for bucket in {0..30}; do
 			exits CPUID cycles=$(((1 << bucket) - 1)) away=$(((1 << bucket) - 1))
 		done
@@ -123,7 +123,7 @@ count_up_to()
 }
 
 @test "openmetrics: a bucket of the kernel is counted from where all of it is below le" {
-	# 2^12 - 1 cycles are 4 us but for a part of a cycle, or a bit more.
+	# The longest time of a bucket, 2^12 - 1 cycles, is 4 us at first, and then a bit more.
 	tree vmx 1023750
 	exits CPUID cycles=4095
 	metrics
@@ -249,7 +249,7 @@ count_up_to()
 @test "openmetrics: a signal while it reads leaves the old file, and no other" {
 	mkdir textfile
 	echo old >textfile/kvm.prom
-	# One that is read late, and never ends
+	# Have the tool block in a file that it reads late.
 	rm "$STATS/clock_warps"
 	mkfifo "$STATS/clock_warps"
 	start --openmetrics=textfile/kvm.prom

@@ -12,7 +12,7 @@ setup()
 	cd files || return 1
 	kes record snapshot
 	ok
-	# So that its absence is tested where it is wanted only
+	# Only tests that say so in their names may run without gnuplot.
 	[[ $BATS_TEST_DESCRIPTION == *'no gnuplot'* ]] || need gnuplot
 }
 
@@ -63,7 +63,7 @@ alone()
 	same "$(find . -mindepth 1 -printf '%P\n' | sort | xargs)" "$(printf '%s\n' "$@" | sort | xargs)"
 }
 
-# Of what gnuplot says itself, nothing is asked.
+# Look only at messages of the tool, as gnuplot can have others.
 no_space_plot()
 {
 	# shellcheck disable=SC2016
@@ -131,7 +131,7 @@ no_space_plot()
 		ok
 		is_svg out.svg CPUID 512ns
 	done
-	# The exit tax is no time.
+	# The exit tax is a percentage, for which --time makes no sense.
 	files plot --time snapshot out.png
 	fails 2 -t --hist
 	[[ ! -e out.png ]]
@@ -262,7 +262,7 @@ no_space_plot()
 	alone empty snapshot out.svg
 }
 
-# fake COMMAND: gnuplot does that
+# fake COMMAND: make a gnuplot that runs this command
 fake()
 {
 	mkdir -p fake
@@ -270,7 +270,7 @@ fake()
 	chmod +x fake/gnuplot
 }
 
-# given FILE [ARG...]: to gnuplot, the data of the plots
+# given ARG... -> output: the data that plot gives to gnuplot
 given()
 {
 	# shellcheck disable=SC2016
@@ -290,7 +290,7 @@ given()
 	given --hist CPUID snapshot
 	same "$output" $'9.5 3\n10.5 1\n10.5 1\n11.5 3'
 
-	# Over time, of which only the order is known
+	# Over time: the test knows the order of the lines, but not their times.
 	kes record one
 	exits CPUID cycles='300 400' away='1000 1200' guest=10000
 	kes record two

@@ -18,7 +18,7 @@ alone()
 	same "$(ls -A)" "$1"
 }
 
-# is_refused FILE [REGEX]: by both that read such files
+# is_refused FILE [REGEX]: both diff and plot refuse the file
 is_refused()
 {
 	files diff good "$1"
@@ -103,7 +103,7 @@ is_refused()
 	umask 027
 	kes record f.json
 	ok
-	# The counters are for root: less than that is fine, too.
+	# The counters are for root, so a mode without rights for the group is fine, too.
 	[[ $(stat -c %a f.json) == 6[04]0 ]]
 }
 
@@ -158,7 +158,7 @@ is_refused()
 
 @test "record: to standard output, sent to a file, keeps what is there" {
 	echo old >log
-	# Not /dev/stdout: what renames a file to that, as root, breaks the machine.
+	# Not /dev/stdout: a faulty tool, run by root, could rename a file to that.
 	"$TOOL" --sysroot "$ROOT" record /dev/fd/1 >>log
 	same "$(head -n 1 log)" old
 	same "$(wc -l <log)" 2
@@ -226,7 +226,7 @@ is_refused()
 	fails 8 f.json
 	same "$(<f.json)" old
 	alone f.json
-	# Nor is it the beginning of a recording.
+	# The first snapshot of a recording is not kept in part either.
 	space 1 record -i 0.01 f.json
 	fails 8 f.json
 	same "$(<f.json)" old
@@ -339,7 +339,7 @@ is_refused()
 	local closed
 
 	: >"$DIR/out"
-	# What is closed decides which file would be number 2.
+	# It depends on what is closed which file the tool would open as number 2.
 	for closed in '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
 		sample
 		(eval "exec $closed"; exec "$TOOL" --sysroot "$ROOT" record -i 0.05 f.json) 3>&- &
@@ -380,7 +380,7 @@ is_refused()
 # What is refused
 #
 
-# small FILE: a snapshot of few bytes
+# small FILE: write a snapshot of few bytes
 small()
 {
 	local zeros
@@ -390,7 +390,7 @@ small()
 		"$zeros" "$zeros" >"$1"
 }
 
-# edit FILE FILTER: what jq makes of a good one
+# edit FILE FILTER: write what jq makes of the file "good"
 edit()
 {
 	jq -c "$2" good >"$1"

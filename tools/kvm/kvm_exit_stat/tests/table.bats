@@ -4,7 +4,7 @@
 
 load lib
 
-# columns LIST [ARG...]: these columns of the sample, sorted by name
+# columns LIST [ARG...]: print these columns of the sample, sorted by name
 columns()
 {
 	kes -s REASON -o "$@"
@@ -144,7 +144,7 @@ MSR_WRITE 1 0.0% 0.0% 0.0% 0.0% 0.0%" ||
 	columns reason,count,share,total,min,avg,p50,max,away,user,tax -t
 	same "$(body | sed -n 2,3p)" "CPUID 4 19.0% 1.900 0.300 0.475 0.426 0.700 5.000 0.000 2.5%
 EPT_VIOLATION 3 50.0% 5.000 1.000 1.666 1.000 3.000 14.000 5.000 7.0%" ||
-		# The average need not be rounded to a cycle first.
+		# The average may be converted with or without being rounded to a cycle first.
 		[[ $(body) == *"EPT_VIOLATION 3 50.0% 5.000 1.000 1.667 "* ]]
 }
 
@@ -267,7 +267,7 @@ IO_INSTRUCTION 21000 1 21000
 MSR_WRITE - 1 -"
 }
 
-# in_locale NAME: one with decimal commas
+# in_locale NAME: set a locale that has decimal commas
 in_locale()
 {
 	need localedef
@@ -310,7 +310,7 @@ in_locale()
 	exits CPUID cycles="3 7x10 20x100 50x1000 600x5000 300x20000 20x100000 2x$max"
 	kes -r -o P50,P99,P99.9,MIN,MAX
 	ok
-	# Bit lengths of the times above
+	# The buckets of the times above, i.e. their bit lengths
 	set -- 2:1 4:7 7:20 10:50 13:600 15:300 17:20 21:2
 	same "${lines[1]}" "$(quantile 500 $min $max "$@") $(quantile 990 $min $max "$@") $(quantile 999 $min $max "$@") $min $max"
 }
@@ -367,7 +367,7 @@ in_locale()
 	same "${lines[2]}" "513 515 515 515"
 }
 
-# Numbers that bash has not
+# The largest numbers, which are too large for bash to add up in exits()
 extremes()
 {
 	local max=18446744073709551615
@@ -386,7 +386,7 @@ extremes()
 	kes -r -o COUNT,TOTAL,MIN,AVG,MAX,AWAY,AWAY_AVG,AWAY_MAX,USER,KVM,SHARE,TAX,USER%,KVM%
 	ok
 	same "${lines[1]}" "$max $max 1 1 $max $max 1 $max $max 0 100.00 100.00 100.00 0.00"
-	# jq would round them.
+	# Compare text, since jq would round these numbers.
 	put "$STATS/dropped" "$max"
 	kes -J -o COUNT,MAX,AWAY,CODE,KVM
 	ok
@@ -430,7 +430,7 @@ extremes()
 
 @test "64 bits: parts that exceed AWAY do not wrap" {
 	tree vmx 1000000
-	# Sums of many vCPUs stop at the largest number.
+	# This can happen where sums of many vCPUs have saturated.
 	exits CPUID cycles=10 away=100 user=90 preempted=20 guest=900
 	kes -r -o KVM,KVM%
 	ok
@@ -445,7 +445,7 @@ extremes()
 	mkfifo "$stat"
 	# shellcheck disable=SC2094
 	{
-		# The reader has opened the FIFO, and waits.  Next time it finds a file.
+		# The tool has opened the FIFO, and waits.  When it tries again, it finds a file.
 		rm "$stat"
 		reset
 		exits HLT cycles=70

@@ -27,7 +27,7 @@ mux()
 	tmux -S "$DIR/tmux.$server" -f tmux.conf "$@" 3>&-
 }
 
-# The next one has another socket, for not to meet one that is just ending.
+# Give the next server another socket, so that it does not meet one that is just ending.
 end_server()
 {
 	[[ ! -S $DIR/tmux.$server ]] || mux kill-server 2>/dev/null || :
@@ -118,7 +118,7 @@ recent()
 	keys i
 }
 
-# The terminal as the tool found it
+# The state of the terminal that the tool changes and must restore
 terminal()
 {
 	mux display-message -p 'alternate screen #{alternate_on}, cursor #{cursor_flag}'
@@ -129,7 +129,7 @@ in_use()
 	[[ $(terminal) = 'alternate screen 1, cursor 0' ]]
 }
 
-# ends_with STATUS: and the terminal is restored
+# ends_with STATUS: the tool ends with that status, and has restored the terminal
 ends_with()
 {
 	poll test -e status
@@ -141,8 +141,8 @@ ends_with()
 	same "$(<after)" "$(<before)"
 }
 
-# VMs at work, in the background.  By TOTAL that is EPT_VIOLATION, CPUID, HLT, and by
-# each of COUNT, AVG and REASON another order.
+# VMs at work, in the background.  The order by TOTAL is EPT_VIOLATION, CPUID, HLT; each of
+# COUNT, AVG and REASON has another order.
 guest()
 {
 	while [[ -e $STATS ]]; do
@@ -169,9 +169,9 @@ in_background()
 	in_use
 	shows $'^[^\n]*vmx'
 	shows 'REASON +COUNT +RATE +SHARE +TOTAL +AVG +P50 +P99 +P99.9'
-	# Before the interval
+	# It occurred before the interval.
 	shows_not TRIPLE_FAULT
-	# Of an interval that did not begin or end while the files of a reason were written
+	# Wait for an interval that neither began nor ended between two writes of guest().
 	poll shows $'\nCPUID +[0-9]+ +[0-9.]+ +[0-9.]+% +[0-9]+ +1000 '
 	keys q
 	ends_with 0
@@ -185,7 +185,7 @@ in_background()
 	shows $'^vmx, system: 5 exits'
 	shows $'\nCPUID +4 +99.9%'
 	keys i
-	# Of the interval that is not over, there is nothing to show.
+	# Nothing happened in the last interval.
 	poll shows $'^vmx, system, [0-9.]+ s: 0 exits'
 	has_order ""
 	poll asleep
@@ -198,7 +198,7 @@ in_background()
 	keys i
 	poll has_order "CPUID HLT TRIPLE_FAULT"
 	shows $'^vmx, system: 6 exits'
-	# It goes on.
+	# The numbers since the reset keep growing.
 	exits EPT_VIOLATION cycles=100000
 	poll has_order "EPT_VIOLATION CPUID HLT TRIPLE_FAULT"
 	keys q
@@ -231,7 +231,7 @@ in_background()
 		mux resize-window -x 90 -y 23
 		poll asleep
 		poll shows $'\nEscape +back'
-		# Sorts by nothing else
+		# The key ends the help, and does not change the order.
 		keys '<'
 		poll has_order CPUID
 		mux resize-window -x 100 -y 24
@@ -357,7 +357,7 @@ two_vms()
 	ends_with 6
 }
 
-# Three VMs with names, which do different things
+# Three VMs with names
 named_vms()
 {
 	local n=1 name
@@ -392,8 +392,8 @@ has_names()
 	[[ $(names) = "$1" ]]
 }
 
-# The name of the VM whose line begins in reverse video.  tmux gives what changes, be it in
-# a line above.
+# selected_is NAME: the line of this VM begins in reverse video.  tmux prints attributes only
+# where they change, which can be in a line above.
 selected_is()
 {
 	[[ $(mux capture-pane -pe | awk -F '\033\\[' '
@@ -449,14 +449,14 @@ selected_is()
 @test "--top: Enter looks into the selected VM, Escape is back" {
 	named_vms
 	in_background three_vms
-	# Rates change which is where.
+	# Sort by number: the order by rate, the default, can change at any time.
 	live --vms -i 1 -s vm
 	recent
 	poll has_names "web db mail"
 	poll selected_is web
 	keys Down
 	poll selected_is db
-	# It stays selected, wherever it is.
+	# The same VM stays selected when it moves to another line.
 	keys r
 	poll has_names "mail db web"
 	keys Up Up
@@ -541,7 +541,7 @@ selected_is()
 	poll selected_is web
 	[[ $(names) == web*g217 ]]
 	mux resize-window -x 100 -y 9
-	# Else a key could come before it knows.
+	# Wait, or a key could come before the tool knows the new size.
 	poll has_names "web db mail g200 g201 g202"
 	keys PageDown PageDown Down
 	poll selected_is g210
@@ -588,12 +588,12 @@ selected_is()
 @test "--top: names of all lengths and letters" {
 	named_vms
 	printf 'qemu\0-name\0größe\0' >"$ROOT/proc/101/cmdline"
-	# Cut within a letter
+	# A name that is cut within a letter
 	printf 'qemu\0-name\0x%s\0' "$(printf 'ö%.0s' {1..99})" >"$ROOT/proc/102/cmdline"
 	width=300
 	live LC_ALL=C.UTF-8 --vms -i 0.2 -o VM,NAME,COUNT -s vm
 	recent
-	# Until there is an interval, the list is of all.
+	# Until there is an interval, the list has the counts since the reset.
 	poll shows $'\n +1 größe +0\n'
 	shows $'\n +2 x'"$(printf 'ö%.0s' {1..30})"$' +0\n'
 	# As wide as the letters, and not as the bytes: "VM", 31 letters, "COUNT"
@@ -739,8 +739,8 @@ edges_are()
 }
 
 @test "--top: ends when the terminal goes" {
-	# The SIGCONT of a hangup takes away the SIGSTOP by which LeakSanitizer wants to
-	# stop the process that ends, and waits for ever.
+	# LeakSanitizer stops the ending process by SIGSTOP, and waits for that.  The SIGCONT of
+	# a hangup discards the SIGSTOP, so it would wait for ever.
 	without_leak_check
 	live -i 0.1
 	poll in_use
@@ -782,7 +782,7 @@ edges_are()
 	exits HLT cycles=50
 	kill -CONT "$PID"
 	poll shows $'^[^\n]*reset'
-	# Of the following interval that is not said.
+	# The next interval has no reset in its title.
 	poll shows_not $'^[^\n]*reset'
 	keys q
 	ends_with 0
@@ -795,7 +795,7 @@ edges_are()
 }
 
 @test "--top: a terminal of an unknown type, status 8" {
-	# ncurses leaks memory then, which is not what a sanitizer shall find.
+	# In this case, ncurses leaks memory, which is no bug of the tool.
 	without_leak_check
 	live TERM=nonsense -i 0.1
 	ends_with 8
@@ -807,7 +807,7 @@ edges_are()
 @test "--top: a terminal that cannot move the cursor, status 8" {
 	without_leak_check
 	need script
-	# All that the terminal gets
+	# script prints all that the tool writes to the terminal.
 	TERM=dumb run timeout -k 5 "$LIMIT" script -qec "'$TOOL' --sysroot '$ROOT' --top -i 0.1" \
 		/dev/null </dev/null
 	[[ $status -eq 8 && $output == *'kvm_exit_stat: '*TERM=dumb* && $output != *$'\e'* ]] || {

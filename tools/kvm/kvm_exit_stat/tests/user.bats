@@ -71,7 +71,7 @@ error,,1,500,500,5.00,EXTERNAL_INTERRUPT:1'
 	start --user -i 0.4 -n 1 -J -o REASON,COUNT,TIME,RATE
 	freeze
 	exits IO_INSTRUCTION in=123-11/0 cycles='2x10' returns='2:2:100 5:1:7'
-	# Of a VM that is gone, a number became a part of "other".
+	# A VM is gone, and its user reason has become a part of "other".
 	put_stat TRIPLE_FAULT user_reasons=other:5:500
 	thaw
 	finish
@@ -91,7 +91,7 @@ error,,1,500,500,5.00,EXTERNAL_INTERRUPT:1'
 	done
 }
 
-# $KVM_HEADER or, where the tool is in a tree of the kernel, its header, else that of the host
+# The header: $KVM_HEADER, else that of the kernel tree that the tool is in, else the host's
 header()
 {
 	local file
@@ -110,7 +110,7 @@ header()
 
 	file=$(header)
 	[[ $file ]] || skip "there is no <linux/kvm.h>"
-	# Two more than there are
+	# More numbers than there are user reasons
 	for n in {0..63}; do
 		all+=,$n:1:1
 	done
@@ -120,7 +120,7 @@ header()
 	done
 	kes --user --csv -o NUMBER,REASON -s number
 	ok
-	# Subtypes of KVM_EXIT_HYPERV, KVM_EXIT_XEN and KVM_EXIT_IO
+	# Leave out macros for subtypes of KVM_EXIT_HYPERV, KVM_EXIT_XEN and KVM_EXIT_IO.
 	expected=$(awk '$1 == "#define" && $2 ~ /^KVM_EXIT_[A-Z0-9_]+$/ && $3 ~ /^[0-9]+$/ &&
 		$2 !~ /^KVM_EXIT_(HYPERV_.*|XEN_.*|IO_IN|IO_OUT)$/ {
 			print $3 "," substr($2, 10)
@@ -129,10 +129,10 @@ header()
 	while read -r n; do
 		grep -qx "$n" <<<"$output" || with "$n"
 	done <<<"$expected"
-	# Of Linux 7.3
+	# The last name of Linux 7.3, which the header may not have
 	grep -qx 43,SNP_REQ_CERTS <<<"$output"
 	[[ $(awk -F, 'NR > 1 && $1 != $2' <<<"$output" | wc -l) -ge 44 ]]
-	# And one that nobody knows
+	# A number without a name is shown as it is.
 	grep -qx 63,63 <<<"$output"
 }
 

@@ -14,13 +14,13 @@ setup()
 	exits EPT_VIOLATION in=2345-9/0 cycles='2x1000 3000' away='2000 4000 8000' user=5000 preempted=1000
 }
 
-# edit SED...: the table of the VM
+# edit SED...: change the table of the VM
 edit()
 {
 	sed -i "$@" "$DEBUGFS/123-11/exit_stats"
 }
 
-# is_malformed WHAT: the table that was changed, which is TABLE again then
+# is_malformed WHAT: the tool refuses the changed table, which is then restored from TABLE
 is_malformed()
 {
 	kes --vm 123
@@ -62,7 +62,7 @@ HLT,1,50,4000"
 }
 
 @test "--vm: the exit tax is of the life of that VM, or that vCPU" {
-	# Of the VM 30000 in the guest and 10000 away, of vCPU 1 20000 and 7800
+	# The VM is 30000 in the guest and 10000 away, of which vCPU 1 has 20000 and 7800.
 	kes --vm 123 --tax --csv
 	ok
 	same "$output" "REASON,COUNT,TAX,KVM%,USER%,BLOCKED%,PREEMPTED%
@@ -96,7 +96,7 @@ HLT,1,12.50,2.50,0.00,10.00,0.00"
 	kes --vm 123 --hist NOT_A_REASON
 	fails 2 --hist NOT_A_REASON
 	same "$output" ""
-	# Not even in the system; a table lacks it, too.
+	# It never occurred, not even in the system, and has no row in the table.
 	kes --vm 123 --hist TRIPLE_FAULT
 	ok
 	same "${lines[0]}" "TRIPLE_FAULT: 0 exits, handling, TSC cycles"
@@ -194,7 +194,7 @@ HLT,1,12.50,2.50,0.00,10.00,0.00"
 	echo 5 >"$DEBUGFS/123-11/exits"
 	mkdir "$DEBUGFS/123" "$DEBUGFS/x-123-11"
 	kes --vm 123 --csv -o COUNT
-	# A directory "123" is none of a VM, but nobody says so.
+	# The directory "123" is no VM's; the tool may ignore it, or take it for a second VM.
 	[[ $status -eq 0 || $status -eq 2 ]]
 	rmdir "$DEBUGFS/123"
 	kes --vm 123 --csv -o COUNT
@@ -272,7 +272,7 @@ HLT,1,50,5000,12.50"
 	done
 }
 
-# With a head and what comes from user space, and without
+# With a head, user reasons and preemptors, and without all of these
 @test "debugfs: tables of kernels with a head and of those without" {
 	local before
 
@@ -290,7 +290,7 @@ CPUID,2,2000,8000,20.00"
 	kes --vm 77-3 --csv -o REASON,COUNT,AWAY,GUEST,TAX
 	ok
 	same "$output" "$before"
-	# Neither a head nor the last column nor who got the CPU
+	# Remove the head, the last column, and the lines that say who got the CPU.
 	sed -Ei '1,/^vcpus/d; /^preempted_by/d; /^dropped/!s/ +[^ ]+$//' "$DEBUGFS/77-3/exit_stats"
 	run ! grep -q user_reasons "$DEBUGFS/77-3/exit_stats"
 	kes --vm 77-3 --csv -o REASON,COUNT,AWAY,GUEST,TAX

@@ -4,7 +4,7 @@
 
 load lib
 
-# The VM of all vCPU time is 100000 cycles, i.e. 100 us.
+# Two VMs.  All vCPU time of each is 100000 cycles, i.e. 100 us.
 setup()
 {
 	prepare
@@ -25,7 +25,7 @@ metrics()
 	output=$(grep -E '^kvm_(vm|exit_series)' <<<"$output")
 }
 
-# value SERIES: of that series, as the only one
+# value SERIES: the value of the series, which must be there once
 value()
 {
 	awk -v series="$1" '$1 == series { print $2; n++ } END { exit n != 1 }' <<<"$output" || {
@@ -34,13 +34,13 @@ value()
 	}
 }
 
-# series: how many there are, but for the gauge
+# series: how many series of VMs there are
 series()
 {
 	grep -c '^kvm_vm_' <<<"$output" || :
 }
 
-# many_vms N: with numbers from 100 on, each with some more exits than the one before
+# many_vms N: VMs with numbers from 100 on, each a bit more expensive than the one before
 many_vms()
 {
 	local n template
@@ -115,7 +115,7 @@ many_vms()
 	local name cost=1000
 
 	for name in "${VMX[@]}"; do
-		# That of the sample costs 5000 of 50000 cycles.
+		# HLT is in the VM already, with a cost of 5000 of its 50000 cycles away.
 		[[ $name != HLT ]] || continue
 		exits "$name" in=3000-12/0 cycles=10 away=$cost guest=10
 		cost=$((cost + 1000))
@@ -141,12 +141,12 @@ many_vms()
 	same "$(value kvm_exit_series_dropped)" 2
 	same "$(grep -c 'vm="100",reason' <<<"$output")" 2
 	same "$(value 'kvm_vm_exits_total{vm="100",reason="CPUID"}')" 1
-	# No reason of any, but all VMs
+	# All VMs, but no reason of any of them
 	metrics --max-series 70
 	same "$(series)" 70
 	same "$(grep -c '^kvm_vm_info' <<<"$output")" 10
 	same "$(value kvm_exit_series_dropped)" 40
-	# Three VMs, of the largest cost, and nothing that exceeds
+	# The three most expensive VMs, and three of their reasons, i.e. no more than 27
 	metrics --max-series 27
 	same "$(sed -n 's/^kvm_vm_info{vm="\([0-9]*\)".*/\1/p' <<<"$output" | xargs)" "109 108 107"
 	same "$(series)" 27

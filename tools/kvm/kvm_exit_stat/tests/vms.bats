@@ -6,7 +6,7 @@ load lib
 
 UUID=6a54ee1c-61b4-4a5a-9d1e-0c7f3c2ad001
 
-# Three VMs, of which all vCPU time is 100000 cycles each, and 10 seconds old
+# Three VMs that are 10 seconds old.  All vCPU time of each is 100000 cycles.
 setup()
 {
 	local created
@@ -25,7 +25,7 @@ setup()
 	exits IO_INSTRUCTION in=3000-9/0 cycles=10 away=20000 user=19000 guest=80000
 }
 
-# vms_of FILTER: of the JSON
+# vms_of FILTER JSON: what the filter makes of each VM in the output
 vms_of()
 {
 	jq_is ".[0].vms|map($1)" "$2"
@@ -190,7 +190,7 @@ vms_of()
 	freeze
 	exits CPUID in=2000-11/0 cycles='9x100' away='9x200' user=900
 	rm -r "$DEBUGFS/2000-12"
-	# Not seen before: all that it did
+	# A new VM: all that it did since it was created is in the interval.
 	vm 4000-3 nr=20 created=0
 	exits HLT in=4000-3/0 cycles='7x100'
 	thaw
@@ -209,7 +209,7 @@ vms_of()
 	reset
 	thaw
 	poll test -s "$DIR/err"
-	# Its directory is there, and its table is not.
+	# Remove the table, but not the directory, of a VM that goes.
 	rm "$DEBUGFS/2000-12/exit_stats"
 	finish
 	fails 5 reset
@@ -251,7 +251,7 @@ vms_of()
 		kes --vm "$name" --csv -o REASON,COUNT
 		ok && same "$output" $'REASON,COUNT\nCPUID,90\nEPT_VIOLATION,10' || with "$name"
 	done
-	# The process, and its thread that made the VM
+	# By the PID of the process, and by that of the thread that made the VM
 	kes --vm 1999 --csv -o COUNT
 	ok && same "$output" $'COUNT\n50' || with 1999
 	vm 5000-7 nr=20 pid=4999
@@ -265,7 +265,7 @@ vms_of()
 }
 
 @test "--vm: which of several meanings counts" {
-	# A name that is the number of another VM, and a PID that is, too
+	# A name counts before a number, and so does a PID.
 	printf '%s\0' qemu -name 19 >"$ROOT/proc/1999/cmdline"
 	kes --vm 19 --csv -o COUNT
 	ok
@@ -275,7 +275,7 @@ vms_of()
 	kes --vm 18 --csv -o COUNT
 	ok
 	same "$output" $'COUNT\n7'
-	# A directory before a name
+	# A directory counts before a name.
 	printf '%s\0' qemu -name 18-3 >"$ROOT/proc/3000/cmdline"
 	kes --vm 18-3 --csv -o COUNT
 	ok
@@ -308,7 +308,7 @@ vms_of()
 	fails 2 '--vm takes one VM' 2000 3000 --vms
 	kes --vm 2000 3000 4000
 	fails 2 '--vm takes one VM'
-	# Nothing of that
+	# Without two PIDs, the message is the usual one.
 	kes --vm 2000 nonsense
 	fails 2 "'nonsense' is no command"
 	kes 2000

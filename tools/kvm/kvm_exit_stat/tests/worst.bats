@@ -31,7 +31,7 @@ ago()
 	echo "boot_ns=$((NOW - $1))000000000"
 }
 
-# worst REASON FILE FIELD...: what sysfs has
+# worst REASON FILE FIELD...: write an exit to a file of the reason in sysfs
 worst()
 {
 	echo "${*:3}" >"$STATS/reasons/$1/$2"
@@ -41,7 +41,7 @@ worst()
 	kes --worst
 	ok
 	same "${lines[0]}" "vmx, system: 3 worst times of exits"
-	# AGO, of which the test does not know the decimals
+	# Replace AGO, as the test does not know its decimals.
 	same "$(body | awk '{ $5 = "_"; print }' | squeeze)" \
 		"REASON KIND SPAN TIME _ VM NAME VCPU CPU RIP KEY_NAME KVM% USER% BLOCKED% PREEMPTED%
 CPUID away all 90000 _ 9 1 2 25.0% 60.0% 10.0% 5.0%
@@ -65,7 +65,7 @@ IO_INSTRUCTION,handling,late,700,17,win11,0x0,port:0x3f8:1:write,"COM1 0x3f8, 1 
 	same "${lines[0]}" REASON,KIND,SPAN,TIME,AGO,WHEN,VM,NAME,VCPU,CPU,RIP,KEY,KEY_NAME,KVM%,USER%,BLOCKED%,PREEMPTED%
 }
 
-# within SECONDS LEAST: at most 5 more, on a busy machine
+# within SECONDS LEAST: SECONDS is LEAST or, on a busy machine, at most 5 more
 within()
 {
 	awk -v s="$1" -v least="$2" 'BEGIN { exit !(s >= least && s <= least + 5) }' || {
@@ -83,7 +83,7 @@ within()
 	within "${lines[3]%,*}" 10
 	seconds=$(($(date +%s) - $(date -d "${lines[1]#*,}" +%s)))
 	within "$seconds" 99
-	# One that ended since the reading began
+	# An exit that ended since the reading began was 0 seconds ago, not less.
 	worst CPUID cycles_worst cycles=1000 "$(ago -1000)" vm=17 vcpu=0 cpu=3 user_percent=0 \
 		blocked_percent=0 preempted_percent=0
 	kes --worst --csv -s time -o AGO cpuid

@@ -30,7 +30,7 @@
 #define NR_READS	20
 #define NOBODY		65534
 
-/* The files, the same list for existence, modes and access. */
+/* A file and its mode, from which tests check existence, mode and access */
 struct stats_file {
 	const char *name;
 	mode_t mode;
@@ -238,8 +238,9 @@ static int open_log(void)
 
 /*
  * Wait for the log to have @want summaries since @fd was opened, of which @n are counted
- * already.  A task of the kernel's prints them, some time after they fell due, and the
- * next one tells how many were folded into it: have one printed on demand.
+ * already.  A worker of the kernel prints a summary some time after it falls due, and the
+ * next one says how many others were folded into it.  So have one printed on demand, which
+ * does not count itself.
  */
 static void check_summaries(int fd, uint64_t n, uint64_t want)
 {
@@ -324,7 +325,7 @@ TEST_F(exit_stats, bad_input)
 			    writable[i], err);
 		memset(page, '1', sizeof(page));
 
-		/* Nothing to parse, nothing to do: sysfs does not even call. */
+		/* An empty write succeeds: sysfs does not even call the kernel's function. */
 		TEST_ASSERT(!exit_stats_write(writable[i], "", 0), "Empty write to '%s'",
 			    writable[i]);
 	}
@@ -341,7 +342,7 @@ TEST_F(exit_stats, bad_input)
 	TEST_ASSERT_EQ(count_summaries(log), 0);
 	close(log);
 
-	/* The bounds are no errors, with and without a newline. */
+	/* The smallest and the largest value are valid, with and without a newline. */
 	exit_stats_set("interval", "4294967295");
 	TEST_ASSERT_EQ(exit_stats_number("interval"), UINT32_MAX);
 	exit_stats_set("interval", "0\n");
@@ -405,7 +406,7 @@ TEST_F(exit_stats, exact_counts)
 	kvm_vm_free(vm);
 }
 
-/* What the exits of exit_stats_guest() are for, while it is asked for */
+/* Keys say what the exits of exit_stats_guest() are for, but only while "keys" is on. */
 TEST_F(exit_stats, keys)
 {
 	bool is_vmx = exit_stats_is_vmx();
@@ -421,7 +422,7 @@ TEST_F(exit_stats, keys)
 	TEST_ASSERT_EQ(exit_stats_key(&exit_stats_cpuid, "cpuid:0x1:0x0"), EXIT_STATS_NR_CPUID);
 	TEST_ASSERT_EQ(exit_stats_key(&exit_stats_pio, "port:0x80:1:write"), EXIT_STATS_NR_PIO);
 	TEST_ASSERT_EQ(exit_stats_key(&exit_stats_wrmsr, "msr:0x8b:write"), EXIT_STATS_NR_WRMSR);
-	/* Entering x2APIC mode reads it, too. */
+	/* The guest also reads this MSR to enter x2APIC mode. */
 	TEST_ASSERT(exit_stats_key(&exit_stats_rdmsr, "msr:0x1b:read") >= EXIT_STATS_NR_RDMSR,
 		    "Reads of the APIC's base are missing");
 	/* On VMX, the first access is an EPT violation. */
@@ -432,7 +433,7 @@ TEST_F(exit_stats, keys)
 	TEST_ASSERT_EQ(exit_stats_key(&exit_stats_cpuid, "cpuid:0x1:0x0"), EXIT_STATS_NR_CPUID);
 	exit_stats_check_laws();
 
-	/* Of those that nobody asked for, none. */
+	/* Exits while "keys" is off count, but have no keys. */
 	exit_stats_set("reset", "1");
 	vm = exit_stats_create_vm(&vcpu, exit_stats_guest);
 	while (exit_stats_run_to_sync(vcpu))
@@ -453,7 +454,7 @@ static void guest_internal_error(void)
 	GUEST_DONE();
 }
 
-/* What led to an internal error is in the log. */
+/* The exits before an internal error are printed to the log. */
 TEST_F(exit_stats, internal_error)
 {
 	char line[1024], *text, want[64];
@@ -476,7 +477,7 @@ TEST_F(exit_stats, internal_error)
 			n++;
 	}
 	close(fd);
-	/* One line, and four of eight exits each: few are anything else, e.g. interrupts. */
+	/* A line, and four lines of eight exits: nearly all are CPUID, a few e.g. interrupts. */
 	TEST_ASSERT(n >= 5 + 24, "The log has %d of the last exits", n - 5);
 }
 
@@ -556,8 +557,8 @@ TEST_F(exit_stats, switch_under_load)
 	}
 
 	/*
-	 * A stamp from before the pause would show up as a maximum that long, and in
-	 * the time that is known.
+	 * If a stamp from before a pause were used after it, the pause would be in the maximum,
+	 * and in the time that is known.
 	 */
 	exit_stats_set("reset", "1");
 	passed = rdtsc();
@@ -633,7 +634,7 @@ static void check_stat(const char *reason, void *data)
 	*(uint64_t *)data += row.number[EXIT_STATS_COUNT];
 }
 
-/* Whatever a reader sees adds up, and never falls. */
+/* While VMs come and go, the number of exits that a reader sees never falls. */
 static uint64_t check_not_less(const char *what, uint64_t exits, uint64_t before)
 {
 	TEST_ASSERT(exits >= before, "%lu exits in %s, after %lu", exits, what, before);
@@ -650,7 +651,7 @@ TEST_F(exit_stats, readers_while_vcpus_come_and_go)
 	char *table;
 
 	WRITE_ONCE(stop_churn, false);
-	/* The library reads it once, which threads must not do at the same time. */
+	/* The library caches this in the first call, which two threads must not make at once. */
 	kvm_get_supported_cpuid();
 	for (i = 0; i < n; i++)
 		pthread_create(&threads[i], NULL, churn_thread, &exits[i]);
@@ -692,11 +693,11 @@ TEST_F(exit_stats, summaries)
 	check_summaries(fd, 0, exit_stats_vcpu_exits(vcpu) / 7);
 	kvm_vm_free(vm);
 
-	/* One on demand does not wait for anything. */
+	/* A summary on demand is printed at once. */
 	exit_stats_set("dump", "1");
 	TEST_ASSERT_EQ(count_summaries(fd), 1);
 
-	/* 0 is never. */
+	/* An interval of 0 means that there are no summaries. */
 	exit_stats_set("interval", "0");
 	vm = exit_stats_create_vm(&vcpu, exit_stats_guest);
 	while (exit_stats_run_to_sync(vcpu))
@@ -734,7 +735,7 @@ TEST_F(exit_stats, interval_under_load)
 	exit_stats_set_number("interval", interval);
 	for (i = 0; i < n; i++)
 		exit_stats_start_load(&load[i]);
-	/* Read along, for the log not to overwrite what was not read yet. */
+	/* Keep reading, so that the log does not overwrite summaries before they are read. */
 	for (i = 0; i < 100; i++) {
 		summaries += count_summaries(fd);
 		usleep(10000);

@@ -42,7 +42,7 @@
 /* Less than any CPU takes for an exit and the next entry */
 #define NO_EXIT_CYCLES	400
 
-/* In KVM's rows of the stats fd */
+/* KVM_EXIT_STATS_MAX_ROWS of the kernel: the buckets of each statistic in the stats fd */
 #define MAX_ROWS	112
 
 /* ROUND_MS: KVM's APIC bus ticks each nanosecond, and the timer divides by 2. */
@@ -95,7 +95,7 @@ static void check_not_twice(uint64_t passed)
 		    exit_stats_known_time(), passed);
 }
 
-/* The TSC cycles of a sleep, as the clock that it is measured with need not agree */
+/* Sleep, and return the TSC cycles that passed, since the clock of usleep() can disagree. */
 static uint64_t sleep_ms(unsigned int ms)
 {
 	uint64_t start = rdtsc();
@@ -157,7 +157,7 @@ static void guest_blocked(void)
 	GUEST_DONE();
 }
 
-/* KVM_RUN returns for what the guest asks, and, as it is interrupted, for nothing. */
+/* KVM_RUN returns for I/O, with 2, and when it is interrupted before a VM-Entry, with 10. */
 TEST_F(exit_stats_times, user_reasons)
 {
 	struct kvm_vcpu *vcpu;
@@ -205,7 +205,7 @@ TEST_F(exit_stats_times, blocked)
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm = exit_stats_create_vm(&vcpu, guest_blocked);
 
-	/* Much longer than a round, for KVM to poll for longer and longer */
+	/* Allow much more than a round, so that KVM polls for longer and longer. */
 	vm_enable_cap(vm, KVM_CAP_HALT_POLL, 1000000000);
 	exit_stats_set_number("slow_us", ROUND_MS * 1000 / 2);
 	clock_gettime(CLOCK_MONOTONIC, &began);
@@ -214,7 +214,7 @@ TEST_F(exit_stats_times, blocked)
 	passed = rdtsc() - start;
 	passed_ns = timespec_to_ns(timespec_elapsed(began));
 
-	/* The guest needs some of the time itself, above all of the first round. */
+	/* The guest itself uses some of the time, most of it in the first round. */
 	rounds = passed * (NR_ROUNDS - 1) * ROUND_MS * 1000000 / passed_ns;
 	blocked = number_of(&exit_stats_hlt, "away_blocked");
 	TEST_ASSERT(blocked >= rounds / 10 * 9 && blocked < passed,
@@ -223,7 +223,7 @@ TEST_F(exit_stats_times, blocked)
 	TEST_ASSERT_EQ(exit_stats_sum(EXIT_STATS_AWAY_BLOCKED), blocked);
 	TEST_ASSERT_EQ(number_of(&exit_stats_hlt, "away_user"), 0);
 
-	/* Each round is rounded down. */
+	/* The kernel rounds the cycles of each round down. */
 	exit_stats_vcpu_stat(vcpu, "halt_poll_success_ns", &success_ns, 1);
 	exit_stats_vcpu_stat(vcpu, "halt_poll_fail_ns", &fail_ns, 1);
 	polled = (success_ns + fail_ns) * self->ms / 1000000;
@@ -297,7 +297,7 @@ TEST_F(exit_stats_times, preempted)
 	kvm_vm_free(vm);
 }
 
-/* All that a vCPU can do, one after the other, in rounds of a known length */
+/* In each round, halt, exit, have the fastpath handle an exit, and return to user space. */
 static void guest_mixed(void)
 {
 	int i;
@@ -330,15 +330,15 @@ TEST_F(exit_stats_times, closure)
 	life.after_last = rdtsc();
 	check_closure(&life);
 
-	/* All exits but the last one, which no other one has closed */
+	/* All exits have an away time, except the last one, which no later exit has closed. */
 	TEST_ASSERT_EQ(exit_stats_nr_away(), exit_stats_number("total_exits") - 1);
 	exit_stats_check_laws();
 	kvm_vm_free(vm);
 }
 
 /*
- * What was away during a reset does not count, and what came after it does: of each
- * vCPU all but the last exit.
+ * An away time during which there is a reset does not count.  Later ones do: of each vCPU,
+ * those of all exits but the last.
  */
 TEST_F(exit_stats_times, reset)
 {
@@ -369,7 +369,7 @@ TEST_F(exit_stats_times, reset)
 		kvm_vm_free(vms[i]);
 }
 
-/* What was stamped before the switch was off is void when it is on again. */
+/* Stamps from before recording was switched off are void when it is on again. */
 TEST_F(exit_stats_times, off_and_on)
 {
 	uint64_t start, known;
@@ -394,7 +394,7 @@ TEST_F(exit_stats_times, off_and_on)
 	kvm_vm_free(vm);
 }
 
-/* From one CPU to the other while it runs, is preempted, or is in user space */
+/* Move a vCPU from CPU to CPU while it runs, is preempted, or is in user space. */
 TEST_F(exit_stats_times, migration)
 {
 	struct exit_stats_load load;
@@ -420,7 +420,7 @@ TEST_F(exit_stats_times, migration)
 	exit_stats_check_laws();
 }
 
-/* A stopped task is back from KVM_RUN, i.e. in user space. */
+/* KVM_RUN returns before a task is stopped, i.e. the stopped task is in user space. */
 TEST_F(exit_stats_times, stopped)
 {
 	struct exit_stats_load load;
@@ -489,7 +489,7 @@ static struct vm_with_vcpus create_vm(void)
 	return vm;
 }
 
-/* At the same time, as far as there are CPUs */
+/* Run the vCPUs at the same time or, with a single CPU, one after the other. */
 static void run_vm_to_sync(struct vm_with_vcpus *vm)
 {
 	pthread_t threads[NR_VCPUS];
@@ -504,7 +504,7 @@ static void run_vm_to_sync(struct vm_with_vcpus *vm)
 		pthread_join(threads[i], NULL);
 }
 
-/* The tables of vCPUs: of those that are gone, as they were last */
+/* The tables of vCPUs, also of vCPUs that are gone now */
 static char *tables[2 * NR_VMS * NR_VCPUS];
 static int nr_tables;
 
@@ -528,7 +528,7 @@ static void forget_tables(void)
 		free(tables[--nr_tables]);
 }
 
-/* One reason, in every column: the vCPUs add up to @table, that of the system if NULL. */
+/* In each column of a reason, the vCPUs add up to @table or, if that is NULL, to the system. */
 static void check_sum(const char *reason, void *table)
 {
 	struct exit_stats_row row, sum = {};
@@ -559,7 +559,7 @@ static void check_sum_of_vm(struct vm_with_vcpus *vm)
 	free(table);
 }
 
-/* Nothing but these VMs runs: what the system has is their doing. */
+/* No other VM runs, so the numbers of the system are the sum of these VMs. */
 TEST_F(exit_stats_times, tables)
 {
 	struct vm_with_vcpus vms[NR_VMS];
@@ -608,7 +608,7 @@ TEST_F(exit_stats_times, tables)
 
 /*
  * The descriptors and the data of a stats fd.  QEMU adds up the sizes of all descriptors,
- * and reads as much: there may be no gap.
+ * and reads that many bytes, so there must be no gap between the statistics.
  */
 struct vcpu_stats {
 	struct kvm_stats_header header;
@@ -685,7 +685,7 @@ static bool is_name_of(const char *name, const char *dir)
 	return !*name && !*dir;
 }
 
-/* The bucket of a reason: its position in the list, without what is no exit code */
+/* The bucket of a reason: its position in the list, in which some entries are no exit codes */
 static int bucket_of(const char *reason)
 {
 	bool is_vmx = exit_stats_is_vmx();
@@ -737,7 +737,7 @@ static void check_buckets(const char *reason, void *data)
 	}
 }
 
-/* The stats fd has what the files have, but for resets, which are not its own. */
+/* The stats fd has the same numbers as the files, but a reset does not clear them. */
 TEST_F(exit_stats_times, stats_fd)
 {
 	struct vcpu_stats stats, later;
@@ -759,7 +759,7 @@ TEST_F(exit_stats_times, stats_fd)
 	exit_stats_walk_reasons(check_buckets, &buckets);
 	free(buckets.table);
 
-	/* Nothing is where no reason is. */
+	/* Buckets that belong to no reason are empty. */
 	for (i = 0; i < MAX_ROWS; i++)
 		sum += buckets.exits[i];
 	TEST_ASSERT_EQ(sum, buckets.sum);
@@ -785,7 +785,7 @@ static void guest_spin(void)
 	uint64_t now, last;
 	int i;
 
-	/* The time in the guest is known from the first exit on, to the last one. */
+	/* The time in the guest is recorded from the first exit to the last one: have both. */
 	this_cpu_fms();
 	last = rdtsc();
 	for (i = 0; i < NR_SPINS; i++) {
@@ -798,7 +798,7 @@ static void guest_spin(void)
 	GUEST_DONE();
 }
 
-/* Where nothing came between two reads of the TSC, the guest was there. */
+/* If two reads of the TSC are too close for an exit in between, that is time in the guest. */
 TEST_F(exit_stats_times, guest)
 {
 	struct kvm_vcpu *vcpu;
@@ -830,8 +830,8 @@ static void guest_cpuid_loop(void)
 }
 
 /*
- * T0 and T2 are at the world switch: the time in such a guest is that of the switch itself.
- * How much that is depends on the CPU, so tell it those who know theirs.
+ * T0 and T2 are right at the world switch, so the time in such a guest is nearly all that of
+ * the switch itself.  It depends on the CPU: print it, for those who know what to expect.
  */
 TEST_F(exit_stats_times, tax)
 {
@@ -879,8 +879,8 @@ static uint64_t count_due(void)
 }
 
 /*
- * The time that it takes to add and delete a memslot of a VM that runs, on average, while
- * some summaries are printed, or would be if they were not too many.
+ * The average time that it takes to add and delete a memslot of a VM that runs, while
+ * NR_SUMMARIES summaries are printed, or fall due: not all that do are printed.
  */
 static uint64_t time_memslots(struct kvm_vm *vm, uint64_t (*count_summaries)(void))
 {
@@ -929,9 +929,9 @@ static uint64_t time_memslots_beside_dumps(struct kvm_vm *vm)
 }
 
 /*
- * A summary keeps no vCPU in the SRCU read side that a change of memslots waits for: that
- * takes about as long as beside another task that prints as much.  The best of some rounds,
- * for it not to matter what else the machine does.
+ * A change of memslots waits for the SRCU read sides of vCPUs, so a vCPU must not print its
+ * summaries there: then the change takes about as long as while another task prints as much.
+ * Take the best of some rounds, as the machine can have other work to do.
  */
 TEST_F(exit_stats_times, memslots_beside_summaries)
 {
@@ -978,7 +978,7 @@ static int open_table(struct kvm_vm *vm, const char *subdir)
 	return fd;
 }
 
-/* A file that is open does not keep its VM, and can no longer be read without. */
+/* An open table does not keep its VM alive, and cannot be read after the VM is gone. */
 TEST_F(exit_stats_times, table_of_a_dead_vm)
 {
 	char buf[64], path[PATH_MAX];

@@ -33,7 +33,7 @@
 #define NR_L2_RDMSR	3
 #define NR_FAILED	6
 
-/* What re-enters from the fastpath, unless an older kernel's own header has other ideas */
+/* Which exits re-enter from the fastpath; for an older kernel, its own header defines this. */
 #ifndef FASTPATH_IPI
 #define FASTPATH_IPI		true
 #define FASTPATH_HLT		true
@@ -92,10 +92,10 @@ TEST_F(exit_stats_trace, reasons)
 }
 
 /*
- * Exits that fastpath handlers take, with interrupts disabled, i.e. with no other
- * exit in between.  An IPI to nobody re-enters at once.  One to itself has KVM
- * look at interrupts first, i.e. goes on to the slow path, as does the first exit
- * of a reason: have one of each up front.
+ * Exits that fastpath handlers take.  Interrupts are disabled, so that no other exit comes
+ * in between.  After an IPI to nobody, KVM re-enters the guest at once.  After an IPI of the
+ * vCPU to itself, KVM has to look at interrupts first, i.e. goes on to the slow path.  The
+ * first exit of a reason takes the slow path, too: have one of each before counting.
  */
 static void guest_fastpath(void)
 {
@@ -123,13 +123,13 @@ static void guest_fastpath(void)
 	GUEST_DONE();
 }
 
-/* SVM needs the CPU to provide the next RIP. */
+/* On SVM, a fastpath needs a CPU that provides the next RIP. */
 static bool has_fastpath(void)
 {
 	return exit_stats_is_vmx() || get_kvm_amd_param_integer("nrips");
 }
 
-/* Exits that re-enter never get to handle_exit(), and must count all the same. */
+/* Exits after which KVM re-enters never get to handle_exit(), but must count, too. */
 TEST_F(exit_stats_trace, fastpath)
 {
 	uint64_t start = rdtsc(), wrmsrs = 0;
@@ -170,7 +170,7 @@ static void guest_invd(void)
 	GUEST_DONE();
 }
 
-/* To QEMU, these are WBINVD, which has no fastpath. */
+/* QEMU, as an emulator, exits for WBINVD in place of INVD, and WBINVD has no fastpath. */
 TEST_F(exit_stats_trace, invd)
 {
 	struct kvm_vcpu *vcpu;
@@ -289,8 +289,8 @@ TEST_F(exit_stats_trace, more_vcpus_than_cpus)
 }
 
 /*
- * L2: KVM handles the exits of RDMSR itself, and reflects the other one to L1,
- * the guest hypervisor.  L1 saves no registers: leave none to be saved.
+ * L2: KVM handles the exits of RDMSR itself, and reflects the other one to L1, the guest
+ * hypervisor.  L1 does not save the registers of L2, so that L2 must not rely on any.
  */
 static void l2_rdmsrs(void)
 {
@@ -389,7 +389,7 @@ TEST_F(exit_stats_trace, nested)
 	TEST_ASSERT_EQ(exit_stats_count(&exit_stats_rdmsr) - rdmsrs,
 		       NR_L2_RUNS * NR_L2_RDMSR);
 
-	/* L0 handles these RDMSRs, and L1 the others; what L1 enters L2 with is its own exit. */
+	/* L0 handles L2's RDMSRs, L1 its other exits; VMRESUME and VMRUN are exits of L1 itself. */
 	TEST_ASSERT_EQ(exit_stats_level_count(&exit_stats_rdmsr, "nested") - l2_rdmsrs,
 		       NR_L2_RUNS * NR_L2_RDMSR);
 	TEST_ASSERT_EQ(exit_stats_level_count(&exit_stats_rdmsr, "reflected"), 0);
@@ -409,8 +409,8 @@ static void guest_pio(void)
 }
 
 /*
- * A state of the guest that the CPU refuses.  It is an exit with an event, unless
- * KVM sees the state and emulates the guest instead of trying to enter it.
+ * Enter a guest in a state that the CPU refuses.  The failed VM-Entry is an exit with an
+ * event, unless KVM detects the state, and emulates the guest without trying to enter it.
  */
 TEST_F(exit_stats_trace, failed_entries)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tests of exit statistics: the files, their laws, and guests that exit.
+ * Helpers of the tests of exit statistics: read the files, check that their numbers are
+ * consistent, which the tests call laws, and run guests that exit.
  */
 #ifndef SELFTEST_KVM_EXIT_STATS_H
 #define SELFTEST_KVM_EXIT_STATS_H
@@ -16,7 +17,7 @@
 #define EXIT_STATS_DEBUGFS	"/sys/kernel/debug"
 #define EXIT_STATS_BUCKETS	32
 
-/* What guests exit with */
+/* The port, the address, the vector and the APIC ID that guests use to exit */
 #define EXIT_STATS_PIO_PORT	0x80
 #define EXIT_STATS_MMIO_GPA	0xd0000000ul
 #define EXIT_STATS_IPI_VECTOR	0x30
@@ -59,12 +60,12 @@ enum exit_stats_number {
 /* Their names, i.e. those of files and columns */
 extern const char * const exit_stats_numbers[EXIT_STATS_NR_NUMBERS];
 
-/* Such a line */
+/* A parsed line */
 struct exit_stats_row {
 	uint64_t number[EXIT_STATS_NR_NUMBERS];
 	uint64_t cycles_hist[EXIT_STATS_BUCKETS];
 	uint64_t away_hist[EXIT_STATS_BUCKETS];
-	/* What the user reasons add up to */
+	/* The sums over all user reasons: returns of KVM_RUN, and cycles until the next one */
 	uint64_t user_returns;
 	uint64_t user_cycles;
 };
@@ -82,7 +83,7 @@ void exit_stats_require(void);
 /* 0 or a negative errno */
 int exit_stats_write(const char *name, const char *buf, size_t len);
 
-/* These, and all below, assert success. */
+/* These functions, and all below, fail the test on an error. */
 void exit_stats_set(const char *name, const char *val);
 void exit_stats_set_number(const char *name, unsigned long val);
 void exit_stats_read(const char *name, char *buf, size_t size);
@@ -90,12 +91,12 @@ uint64_t exit_stats_number(const char *name);
 uint64_t exit_stats_reason_number(const char *reason, const char *file);
 
 bool exit_stats_is_vmx(void);
-/* What this CPU's vendor calls it */
+/* The name that this CPU's vendor has for the reason */
 const char *exit_stats_name(const struct exit_stats_reason *reason);
 uint64_t exit_stats_count(const struct exit_stats_reason *reason);
-/* Of those of L2, with file "nested", or of those reflected to L1, with "reflected" */
+/* The count of L2's exits, if @file is "nested", or of those KVM reflected to L1, if "reflected" */
 uint64_t exit_stats_level_count(const struct exit_stats_reason *reason, const char *file);
-/* How often they were for certain for what that key says */
+/* How many exits of the reason certainly had that key */
 uint64_t exit_stats_key(const struct exit_stats_reason *reason, const char *key);
 
 /* Over all reasons: the sum and the maximum of a number, and how many away times there are */
@@ -109,13 +110,13 @@ uint64_t exit_stats_known_time(void);
 /* All numbers of a reason, in one read */
 void exit_stats_read_row(const char *reason, struct exit_stats_row *row);
 
-/* How often KVM_RUN returned with @user_reason, as the column has it, after such exits */
+/* How often KVM_RUN returned with @user_reason, in the spelling of the column, after such exits */
 uint64_t exit_stats_user_returns(const struct exit_stats_reason *reason, const char *user_reason);
 
-/* Check them against each other, which has to do at any time. */
+/* Check the numbers of a row against each other.  They must be consistent at any time. */
 void exit_stats_check_row(const char *reason, const struct exit_stats_row *row);
 
-/* Add up, as the kernel does. */
+/* Add @row to @sum, as the kernel does. */
 void exit_stats_add_row(struct exit_stats_row *sum, const struct exit_stats_row *row);
 
 /* Check that these are the same: @a of @what_a, @b of @what_b. */
@@ -129,14 +130,14 @@ char *exit_stats_read_table(const char *file);
 char *exit_stats_read_vm_table(struct kvm_vm *vm);
 char *exit_stats_read_vcpu_table(struct kvm_vcpu *vcpu);
 
-/* A line of a table, all 0 if the reason did not occur, and its last line */
+/* The line of a reason in a table, all 0 if there is none, and the number in the last line */
 void exit_stats_table_row(const char *table, const char *reason, struct exit_stats_row *row);
 uint64_t exit_stats_table_dropped(const char *table);
 
 /* Returns the number of reasons */
 int exit_stats_walk_reasons(void (*fn)(const char *reason, void *data), void *data);
 
-/* Check all numbers against each other, for when no VM runs. */
+/* Check all numbers against each other, while no vCPU runs. */
 void exit_stats_check_laws(void);
 
 /* A statistic of a vCPU, as KVM_GET_STATS_FD has it */
@@ -155,10 +156,10 @@ bool exit_stats_run_to_sync(struct kvm_vcpu *vcpu);
 void exit_stats_check_rise(struct kvm_vcpu *vcpu,
 			   const struct exit_stats_reason *reason, uint64_t rise);
 
-/* One vCPU ran since the reset, i.e. its exits share the time that passed. */
+/* With one vCPU: exits took some time, and all together no more than @passed since the reset */
 void exit_stats_check_times(const struct exit_stats_reason *reason, uint64_t passed);
 
-/* For the guest: IPIs received; send one, x2APIC enabled */
+/* For the guest, with x2APIC enabled: the number of IPIs that it received; send an IPI */
 extern uint64_t exit_stats_nr_ipis;
 void exit_stats_send_ipi(uint64_t apic_id);
 
@@ -187,8 +188,8 @@ uint64_t exit_stats_stop_load(struct exit_stats_load *load, int n);
 void exit_stats_pin_to_cpu(int cpu);
 
 /*
- * For the guest: halt @n times with an interrupt pending, which sti keeps out
- * until then.  A timer ends the halt should an emulator deliver it too early.
+ * For the guest: halt @n times with an interrupt pending, which sti holds back until the
+ * halt.  If an emulator delivers the interrupt too early, a timer ends the halt.
  */
 void exit_stats_halt(int n);
 
@@ -196,9 +197,9 @@ void exit_stats_halt(int n);
 void exit_stats_guest(void);
 
 /*
- * The kvm_exit events since the start, to compare the counts with.  No event may
- * be lost.  A VM-Entry that VMX does not try has none: @untraced is the reason
- * that is expected to have occurred that way, and that way only, or NULL.
+ * Record the kvm_exit events since the start, and compare the counts with them.  No event
+ * may be lost.  A VM-Entry that KVM does not try, on VMX, is counted, but has no event: if
+ * @untraced is not NULL, all exits of that reason, at least one, must be of this kind.
  */
 bool exit_stats_can_trace(void);
 void exit_stats_trace_start(void);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of exit statistics: the files, their laws, and guests that exit.
+ * Helpers of the tests of exit statistics: read the files, check that their numbers are
+ * consistent, and run guests that exit.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -87,7 +88,7 @@ void exit_stats_set_number(const char *name, unsigned long val)
 	exit_stats_set(name, buf);
 }
 
-/* Lines, without the newline of the last one; none is empty. */
+/* Read a file of any number of lines, and drop the newline of the last one. */
 static void read_lines(const char *name, char *buf, size_t size)
 {
 	char path[PATH_MAX];
@@ -124,7 +125,7 @@ uint64_t exit_stats_number(const char *name)
 	return val;
 }
 
-/* What a file of a reason has, of one line */
+/* Read a file of a reason that has one line. */
 static void read_reason(const char *reason, const char *file, char *buf, size_t size)
 {
 	char name[PATH_MAX];
@@ -206,7 +207,7 @@ int exit_stats_walk_reasons(void (*fn)(const char *reason, void *data), void *da
 	return n;
 }
 
-/* "bucket:count,..." of those that are not empty, or "-" */
+/* Parse "bucket:count,...", which has the buckets that are not empty, or "-". */
 static const char *parse_hist(const char *pos, uint64_t *hist)
 {
 	long bucket, last = -1;
@@ -229,7 +230,7 @@ static const char *parse_hist(const char *pos, uint64_t *hist)
 	}
 }
 
-/* "reason:count:cycles,..." of what KVM_RUN returned with, or "-" */
+/* Parse "reason:count:cycles,...", which has what KVM_RUN returned with, or "-". */
 static const char *parse_user_reasons(const char *pos, struct exit_stats_row *row)
 {
 	unsigned long count, cycles;
@@ -468,7 +469,7 @@ char *exit_stats_read_vcpu_table(struct kvm_vcpu *vcpu)
 	return exit_stats_read_table(file);
 }
 
-/* What is in the line of a table after its first word, NULL without such a line */
+/* The rest of the line of a table that begins with @word, NULL without such a line */
 static const char *table_line(const char *table, const char *word)
 {
 	size_t len = strlen(word);
@@ -554,7 +555,7 @@ static void check_worst(const char *reason, const char *file, uint64_t max)
 		    "%s: %s is '%s', the maximum is %lu", reason, file, buf, max);
 }
 
-/* Keys and others are all exits of the reason, in all of their time. */
+/* Keys, including "other", add up to all exits of the reason, and to their handling time. */
 static void check_keys(const char *reason, const struct exit_stats_row *row)
 {
 	uint64_t count, cycles, all_count = 0, all_cycles = 0;
@@ -576,7 +577,7 @@ static void check_keys(const char *reason, const struct exit_stats_row *row)
 		    "%s: keys are %lu exits and %lu cycles", reason, all_count, all_cycles);
 }
 
-/* Check one reason: its line is that in the table, its files are the line. */
+/* Check one reason: its files, and its line in the table, have the same numbers as "stat". */
 static void check_reason(const char *reason, void *data)
 {
 	struct exit_stats_row row, other;
@@ -589,7 +590,7 @@ static void check_reason(const char *reason, void *data)
 	exit_stats_check_row(reason, &row);
 	exit_stats_add_row(&laws->sum, &row);
 
-	/* With what is in no other file */
+	/* Copy all first, as user_returns and user_cycles are in no other file. */
 	other = row;
 	for (i = 0; i < EXIT_STATS_NR_NUMBERS; i++)
 		other.number[i] = exit_stats_reason_number(reason, exit_stats_numbers[i]);
@@ -828,7 +829,7 @@ void exit_stats_check_rise(struct kvm_vcpu *vcpu,
 		    reason->vmx, exit_stats_count(reason) - before, rise);
 }
 
-/* Exits of the slow path, of the fastpath, and of both */
+/* Exits of the slow path, of the fastpath, and of a reason, WRMSR, that takes both */
 static void guest_load(void)
 {
 	x2apic_enable();
@@ -903,15 +904,15 @@ void exit_stats_check_times(const struct exit_stats_reason *reason, uint64_t pas
 }
 
 /*
- * The kvm_exit events, each with what became of it: the probe of handle_exit()
- * comes in between this event and the next, unless a fastpath handler re-entered
- * the guest.
+ * Trace the kvm_exit events and, by a probe, the calls of handle_exit().  If the probe does
+ * not hit between a kvm_exit event and the next one, a fastpath handler re-entered the guest
+ * after the first of the two.
  */
 #define TRACING		"/sys/kernel/tracing"
 #define INSTANCE	TRACING "/instances/exit_stats"
 #define PROBES		TRACING "/dynamic_events"
 #define HANDLE_EXIT	"exit_stats/handle_exit"
-/* The event of that name with the bare number, which not all kernels can show of it */
+/* A probe on kvm_exit that prints the number of the reason, which the event itself may not */
 #define KVM_EXIT	"exit_stats/kvm_exit"
 
 static struct traced_reason {
@@ -951,7 +952,7 @@ static void trace_set(const char *path, const char *val)
 
 void exit_stats_trace_stop(void)
 {
-	/* Whatever is there, a test that failed may have left it. */
+	/* Remove what is there, also if a failed test has left it, and ignore errors. */
 	__trace_set(INSTANCE "/events/enable", "0");
 	rmdir(INSTANCE);
 	__trace_set(PROBES, "-:" HANDLE_EXIT);
@@ -967,7 +968,7 @@ void exit_stats_trace_start(void)
 	trace_set(PROBES, "e:" KVM_EXIT " kvm.kvm_exit exit_reason=$exit_reason:u32");
 	TEST_ASSERT(!mkdir(INSTANCE, 0700), "'" INSTANCE "': %s", strerror(errno));
 	trace_set(INSTANCE "/buffer_size_kb", "8192");
-	/* In the order of the events, on all CPUs */
+	/* A clock that keeps the order of events across CPUs */
 	trace_set(INSTANCE "/trace_clock", "counter");
 	trace_set(INSTANCE "/events/" HANDLE_EXIT "/enable", "1");
 	trace_set(INSTANCE "/events/" KVM_EXIT "/enable", "1");
@@ -1029,7 +1030,7 @@ void exit_stats_trace_read(void)
 			continue;
 
 		if (strstr(line, " handle_exit: ")) {
-			/* A VM-Entry that was not tried has no event. */
+			/* There is no event before this if the VM-Entry was not tried. */
 			if (last)
 				last->reentries--;
 			last = NULL;
