@@ -57,11 +57,12 @@ void catch_hangup(void)
 
 bool take_hangup(void)
 {
-	bool taken = READ_ONCE(hung_up);
+	if (!READ_ONCE(hung_up))
+		return false;
 
-	/* If one was taken, a second one that came since then asks for the same: drop it. */
+	/* A second one that came since then asks for the same: drop it. */
 	WRITE_ONCE(hung_up, 0);
-	return taken;
+	return true;
 }
 
 bool sleep_until(double when)
