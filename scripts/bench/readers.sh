@@ -69,6 +69,12 @@ cat "${cpus[@]/#/$out/figures.}" | awk -v least="${cpus[0]}" -v most="${cpus[1]}
 		return bytes[what, "with", cpus] - bytes[what, "without", cpus]
 	}
 
+	# Return the mean of both numbers of possible CPUs, of which one vCPU, row etc. takes the
+	# same: in which slabs objects are placed is chance.
+	function mean(what) {
+		return (added(what, least) + added(what, most)) / 2
+	}
+
 	$1 == "slab" { bytes[$2, $3, $4] = $5 }
 	$1 == "rows" { rows[$2] = $3 }
 	$1 == "read" || $1 == "end" {
@@ -90,9 +96,9 @@ cat "${cpus[@]/#/$out/figures.}" | awk -v least="${cpus[0]}" -v most="${cpus[1]}
 		print "memory loaded " added("loaded", least)
 		cpu = added("loaded", most) - added("loaded", least)
 		print "memory cpu " (cpu <= 40960 ? 0 : cpu / (most - least))
-		created = added("created", least)
-		printf "memory vcpu %.0f\n", created / vcpus
-		printf "memory row %.0f\n", (added("exited", least) - created) / rows[least]
-		printf "memory keys %.0f\n", (added("keyed", least) - added("exited", least)) / rows[least]
-		printf "memory left %.0f\n", added("left", least) / (8 * vcpus)
+		nr_rows = (rows[least] + rows[most]) / 2
+		printf "memory vcpu %.0f\n", mean("created") / vcpus
+		printf "memory row %.0f\n", (mean("exited") - mean("created")) / nr_rows
+		printf "memory keys %.0f\n", (mean("keyed") - mean("exited")) / nr_rows
+		printf "memory left %.0f\n", mean("left") / (8 * vcpus)
 	}'
