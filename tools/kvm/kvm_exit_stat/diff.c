@@ -205,10 +205,10 @@ static void add_reason(struct reason *sum, const struct reason *reason)
 	if (reason->cycles.max > sum->cycles.max)
 		sum->cycles.max = reason->cycles.max;
 	for (size_t i = 0; i < NR_BUCKETS; i++)
-		sum->cycles.hist[i] += reason->cycles.hist[i];
-	sum->count += reason->count;
-	sum->cycles.total += reason->cycles.total;
-	sum->away.total += reason->away.total;
+		add_to(&sum->cycles.hist[i], reason->cycles.hist[i]);
+	add_to(&sum->count, reason->count);
+	add_to(&sum->cycles.total, reason->cycles.total);
+	add_to(&sum->away.total, reason->away.total);
 }
 
 /*

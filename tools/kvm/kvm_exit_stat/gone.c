@@ -117,7 +117,9 @@ static enum status parse_vm(const char *path, const char *fields[],
 	/* Do not look up the process for the name: it may have ended, and its PID be reused. */
 	snprintf(vm->name.name, sizeof(vm->name.name), "%s", vm->identity.command);
 
-	others = total->user + total->blocked + total->preempted;
+	others = total->user;
+	add_to(&others, total->blocked);
+	add_to(&others, total->preempted);
 	total->kvm = total->away.total > others ? total->away.total - others : 0;
 	snapshot->seconds = ((double)vm->ended_ns - (double)vm->identity.created_ns) / 1e9;
 	return parse_costs(path, fields[columns->reasons], snapshot);

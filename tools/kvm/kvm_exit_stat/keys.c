@@ -140,7 +140,7 @@ static uint64_t count_keys(const struct snapshot *snapshot, size_t reason)
 
 	for (size_t i = 0; i < snapshot->nr_keys; i++) {
 		if (snapshot->keys[i].reason == reason)
-			count += snapshot->keys[i].count;
+			add_to(&count, snapshot->keys[i].count);
 	}
 	return count;
 }

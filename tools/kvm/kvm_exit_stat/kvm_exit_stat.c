@@ -857,7 +857,7 @@ static enum status print_vms(struct shown_vms *shown, const struct vms *vms)
 		return fail(STATUS_SYSTEM, "out of memory");
 	shown->about.dropped = 0;
 	for (size_t i = 0; i < vms->nr; i++)
-		shown->about.dropped += vms->vms[i].snapshot.dropped;
+		add_to(&shown->about.dropped, vms->vms[i].snapshot.dropped);
 	status = log_begin(&fresh);
 	view->headless = is_log(shown->options) && !fresh;
 	if (!status && view->format == FORMAT_HUMAN) {

@@ -99,8 +99,8 @@ static void print_title(const struct snapshot *snapshot)
 	if (snapshot->interval)
 		printf(", %.2f s", snapshot->seconds);
 	for (size_t i = 0; i < snapshot->nr_nested; i++) {
-		count += snapshot->nested[i].l2.count;
-		reflected += snapshot->nested[i].reflected.count;
+		add_to(&count, snapshot->nested[i].l2.count);
+		add_to(&reflected, snapshot->nested[i].reflected.count);
 	}
 	if (count)
 		printf(": %llu exits of L2, %llu reflected to L1\n\n", (unsigned long long)count,

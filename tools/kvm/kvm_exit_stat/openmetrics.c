@@ -71,7 +71,7 @@ static void write_histogram(const struct writer *to, const struct family *family
 
 	for (size_t i = 0; i < family->nr_bounds; i++) {
 		while (bucket < NR_BUCKETS - 1 && fits(to, bucket, family->bounds[i]))
-			count += times->hist[bucket++];
+			add_to(&count, times->hist[bucket++]);
 		fprintf(to->file, "%s_bucket{isa=\"%s\",reason=\"%s\",le=\"%.10g\"} %llu\n",
 			family->name, isa, reason->name, (double)family->bounds[i] / 1e9,
 			(unsigned long long)count);

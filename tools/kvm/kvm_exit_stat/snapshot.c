@@ -149,21 +149,23 @@ void snapshot_derive(struct snapshot *snapshot)
 	memset(total, 0, sizeof(*total));
 	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
 		struct reason *reason = &snapshot->reasons[i];
-		uint64_t others = reason->user + reason->blocked + reason->preempted;
+		uint64_t others = reason->user;
 
+		add_to(&others, reason->blocked);
+		add_to(&others, reason->preempted);
 		/* Sums that have saturated at 2^64 - 1 need not match. */
 		reason->kvm = reason->away.total > others ? reason->away.total - others : 0;
 
-		total->count += reason->count;
-		total->cycles.total += reason->cycles.total;
-		total->away.total += reason->away.total;
-		total->user += reason->user;
-		total->blocked += reason->blocked;
-		total->polled += reason->polled;
-		total->preempted += reason->preempted;
-		total->kvm += reason->kvm;
-		total->user_exits += reason->user_exits;
-		total->guest += reason->guest;
+		add_to(&total->count, reason->count);
+		add_to(&total->cycles.total, reason->cycles.total);
+		add_to(&total->away.total, reason->away.total);
+		add_to(&total->user, reason->user);
+		add_to(&total->blocked, reason->blocked);
+		add_to(&total->polled, reason->polled);
+		add_to(&total->preempted, reason->preempted);
+		add_to(&total->kvm, reason->kvm);
+		add_to(&total->user_exits, reason->user_exits);
+		add_to(&total->guest, reason->guest);
 	}
 }
 
@@ -373,7 +375,7 @@ uint64_t times_count(const struct times *times)
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < NR_BUCKETS; i++)
-		count += times->hist[i];
+		add_to(&count, times->hist[i]);
 	return count;
 }
 

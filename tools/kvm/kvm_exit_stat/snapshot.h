@@ -209,6 +209,13 @@ static inline uint64_t *number_of(struct reason *reason, const struct number *nu
 	return (uint64_t *)((char *)reason + number->offset);
 }
 
+/* Add, but stop at 2^64 - 1, as the kernel does. */
+static inline void add_to(uint64_t *sum, uint64_t number)
+{
+	if (__builtin_add_overflow(*sum, number, sum))
+		*sum = UINT64_MAX;
+}
+
 /*
  * Whether there is anything to show for a reason.  An interval can have an away time but
  * no exit, if the exit was counted before.

@@ -160,10 +160,10 @@ static bool make_users(struct users *users, const struct snapshot *snapshot)
 		failed = !user;
 		if (failed)
 			break;
-		user->reason.count += returns[i]->count;
-		user->reason.user += returns[i]->cycles;
-		users->snapshot.total.count += returns[i]->count;
-		users->snapshot.total.user += returns[i]->cycles;
+		add_to(&user->reason.count, returns[i]->count);
+		add_to(&user->reason.user, returns[i]->cycles);
+		add_to(&users->snapshot.total.count, returns[i]->count);
+		add_to(&users->snapshot.total.user, returns[i]->cycles);
 		append_from(user, snapshot->reasons[returns[i]->reason].name, returns[i]->count,
 			    &failed);
 	}

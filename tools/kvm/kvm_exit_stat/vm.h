@@ -73,7 +73,10 @@ const struct reason *most_expensive(const struct snapshot *snapshot);
 
 static inline uint64_t cost_of(const struct reason *reason)
 {
-	return reason->kvm + reason->user;
+	uint64_t cost = reason->kvm;
+
+	add_to(&cost, reason->user);
+	return cost;
 }
 
 /* Begin a reading: no VMs yet, and the present time */

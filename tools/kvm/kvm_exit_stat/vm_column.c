@@ -242,7 +242,7 @@ void format_vms_title(char *text, size_t size, enum vm_list list, const struct v
 	for (size_t i = 0; i < vms->nr; i++) {
 		const struct snapshot *snapshot = &vms->vms[i].snapshot;
 
-		count += snapshot->total.count;
+		add_to(&count, snapshot->total.count);
 		/* A new VM has a shorter interval: show the longest one. */
 		if (snapshot->interval && snapshot->seconds > seconds)
 			seconds = snapshot->seconds;

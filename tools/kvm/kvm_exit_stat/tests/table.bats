@@ -437,6 +437,25 @@ extremes()
 	same "${lines[1]}" "0 0.00"
 }
 
+@test "64 bits: sums of reasons stop at the largest number, as in the kernel" {
+	local half=9223372036854775808 max=18446744073709551615
+
+	put_stat HLT away_total=$half away_blocked=$half away_max=$half guest_cycles=$half
+	put_stat CPUID away_total=$half away_preempted=$half away_max=$half guest_cycles=$half
+	kes --csv -s REASON -o REASON,TAX,BLOCKED%,PREEMPTED%
+	ok
+	same "${lines[1]}" "CPUID,25.00,0.00,25.00"
+	same "${lines[3]}" "HLT,25.00,25.00,0.00"
+	kes --openmetrics
+	ok
+	[[ $output == *'guest_seconds_total{isa="vmx"} 18446744073.'* ]]
+	# The parts of one reason, too
+	put_stat HLT away_total=$max away_blocked=$max away_user=5 away_max=$max
+	kes --csv -s REASON -o REASON,KVM
+	ok
+	same "${lines[3]}" "HLT,0"
+}
+
 @test "a reset while the reasons are read: all are read again" {
 	local stat=$STATS/reasons/HLT/stat old
 
