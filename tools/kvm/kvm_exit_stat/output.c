@@ -27,7 +27,9 @@ static bool is_replaceable(const char *path)
 {
 	struct stat st;
 
-	if (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6))
+	/* Files in /dev/shm are like those of any other directory. */
+	if ((!strncmp(path, "/dev/", 5) && strncmp(path, "/dev/shm/", 9)) ||
+	    !strncmp(path, "/proc/", 6))
 		return false;
 	return stat(path, &st) < 0 || S_ISREG(st.st_mode);
 }

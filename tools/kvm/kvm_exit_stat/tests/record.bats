@@ -50,6 +50,21 @@ is_refused()
 	jq_is '.[0].reasons.MSR_WRITE|[.count, .cycles.hist[0], .away.total, .away.max]' '[1,1,0,0]'
 }
 
+@test "record: a file in /dev/shm is replaced, too" {
+	[[ $PWD == /dev/shm/* ]] || skip "$PWD is not below /dev/shm"
+	kes record "$PWD/f.json"
+	ok
+	kes record "$PWD/f.json"
+	ok
+	same "$(wc -l <f.json)" 1
+	alone f.json
+	kes --openmetrics="$PWD/f.json"
+	ok
+	kes --openmetrics="$PWD/f.json"
+	ok
+	same "$(grep -c '^# EOF' f.json)" 1
+}
+
 @test "record: keys are in the order of the format" {
 	kes record f.json
 	ok
