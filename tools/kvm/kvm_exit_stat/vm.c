@@ -465,9 +465,9 @@ enum status subtract_vms(struct vms *interval, const struct vms *a, const struct
 	*interval = (struct vms){ .uptime = b->uptime };
 	for (size_t i = 0; i < b->nr; i++) {
 		const struct vm *to = &b->vms[i], *from = find_same(a, to);
+		/* A vCPU can be newer than its VM: then it has no more than the interval. */
 		const struct snapshot none = {
-			.uptime = to->identity.created_ns ?
-				  (double)to->identity.created_ns / 1e9 : a->uptime,
+			.uptime = max((double)to->identity.created_ns / 1e9, a->uptime),
 		};
 		struct vm *vm = add_vm(interval, to->dir, to->vcpu);
 		enum status status;

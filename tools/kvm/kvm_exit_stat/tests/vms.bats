@@ -360,6 +360,19 @@ vms_of()
 	jq_is '.[0].vcpus' '[{"vcpu":0,"count":0},{"vcpu":1,"count":9}]'
 }
 
+@test "--per-vcpu -i: the rate of a vCPU that is new is that of the interval" {
+	start --vm win11 --per-vcpu -i 0.4 -n 1 -J -o VCPU,COUNT,RATE
+	freeze
+	heads[2000-11/2]=${heads[2000-11/0]-}
+	exits CPUID in=2000-11/2 cycles='900x100'
+	thaw
+	finish
+	ok
+	# The VM is older than 10 seconds.
+	jq_is '.[0]|.seconds as $seconds|.vcpus[2]|[.vcpu, .count, .rate * $seconds > 800]' \
+		'[2,900,true]'
+}
+
 # gone LINE...: VMs that are gone
 gone()
 {
