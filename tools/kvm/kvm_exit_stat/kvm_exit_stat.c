@@ -476,7 +476,12 @@ static enum status set_option(struct options *options, int key, const char *argu
 static enum status refuse_option(int result, int key, const char *text)
 {
 	char letter[] = { '-', (char)key, '\0' };
-	bool is_long = !strncmp(text, "--", 2);
+	bool known = !key || key >= 256, is_long;
+
+	/* If others follow a short option, @text is still the word before. */
+	for (size_t i = 0; i < ARRAY_SIZE(all_options); i++)
+		known |= all_options[i].key == key;
+	is_long = known && !strncmp(text, "--", 2);
 
 	/* Name a short option by its letter.  A byte above 127 is negative in optopt. */
 	if (key && key < 256 && !is_long)

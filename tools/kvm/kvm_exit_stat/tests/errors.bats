@@ -68,6 +68,7 @@ bad_stat()
 @test "usage: unknown options and operands" {
 	refuse nope --nope
 	refuse Z -Z
+	refuse 'stat: -x is' --time -xJ
 	refuse foo foo
 	refuse foo -t foo
 	refuse '' ''
