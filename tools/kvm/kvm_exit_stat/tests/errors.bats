@@ -381,6 +381,8 @@ locked_down()
 		echo "none [$mode] other" >"$ROOT/sys/kernel/security/lockdown"
 		locked_down --vm 123-11
 		fails 4 "lockdown, mode $mode" sysfs "$DEBUGFS/123-11/exit_stats" || with "$mode"
+		locked_down --vm 7
+		fails 4 "lockdown, mode $mode" sysfs || with "--vm 7, $mode"
 		locked_down --vms
 		fails 4 "lockdown, mode $mode" sysfs || with "--vms, $mode"
 	done
