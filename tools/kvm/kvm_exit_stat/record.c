@@ -364,7 +364,8 @@ static enum status add_line(struct recording *recording, const struct position *
 		return fail(STATUS_BAD_FILE,
 			    "%s, line %zu: 'isa', 'scope' or 'tsc_khz' is not that of the line before",
 			    at->name, at->line);
-	if (!(last->uptime > last[-1].uptime))
+	/* Times have six decimals, and a rate over much less is infinite. */
+	if (!(last->uptime - last[-1].uptime > 0.5e-6))
 		return malformed(at, "uptime", "is not after that of the line before");
 	return STATUS_OK;
 }

@@ -65,6 +65,18 @@ is_refused()
 	same "$(grep -c '^# EOF' f.json)" 1
 }
 
+@test "a recording of next to nothing is refused" {
+	local uptime
+
+	kes record good
+	ok
+	for uptime in 1e-320 1e-100 1e-7; do
+		sed 's/"uptime":[0-9.]*/"uptime":0/' good >bad
+		sed "s/\"uptime\":[0-9.]*/\"uptime\":$uptime/" good >>bad
+		is_refused bad "bad, line 2: 'uptime'" || with "$uptime"
+	done
+}
+
 @test "record: keys are in the order of the format" {
 	kes record f.json
 	ok
