@@ -9,6 +9,7 @@
 #include "diff.h"
 #include "json_line.h"
 #include "key_name.h"
+#include "proc.h"
 #include "record.h"
 
 const char * const gate_names[NR_GATES] = {
@@ -22,6 +23,8 @@ const char * const gate_names[NR_GATES] = {
 /* One side of a comparison */
 struct side {
 	const char *path;
+	/* The path, without control characters */
+	char name[PATH_MAX];
 	struct snapshot snapshot;
 	struct style style;
 };
@@ -32,6 +35,8 @@ static enum status load_side(struct side *side, const char *path, enum format fo
 	enum status status;
 
 	side->path = path;
+	snprintf(side->name, sizeof(side->name), "%s", path);
+	make_printable(side->name);
 	status = load_recording(&recording, path);
 	if (status)
 		return status;
@@ -496,7 +501,7 @@ static void json_add_side(struct json_object *to, const char *name, const struct
 {
 	struct json_object *object = json_add(to, name, json_object_new_object());
 
-	json_add(object, "file", json_object_new_string(side->path));
+	json_add(object, "file", json_object_new_string(side->name));
 	json_add_about(object, &side->snapshot, &side->style);
 }
 
@@ -644,8 +649,8 @@ static enum status compare_sides(const struct side *a, const struct side *b,
 	if (status)
 		goto out;
 	if (format == FORMAT_HUMAN)
-		printf("%s, A: %s, %s; B: %s, %s; in handling\n\n", a->snapshot.isa, a->path,
-		       a->snapshot.scope, b->path, b->snapshot.scope);
+		printf("%s, A: %s, %s; B: %s, %s; in handling\n\n", a->snapshot.isa, a->name,
+		       a->snapshot.scope, b->name, b->snapshot.scope);
 	status = print_lines(&diff) ?: check_gates(&diff);
 out:
 	free(diff.lines);

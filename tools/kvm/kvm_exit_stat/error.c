@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "error.h"
+#include "proc.h"
 
 static char message[8192];
 
@@ -15,10 +14,7 @@ enum status fail(enum status status, const char *format, ...)
 	vsnprintf(message, sizeof(message), format, args);
 	va_end(args);
 	/* File names in the message can have control characters, which a terminal would obey. */
-	for (char *c = message; *c; c++) {
-		if (iscntrl((unsigned char)*c))
-			*c = '?';
-	}
+	make_printable(message);
 	return status;
 }
 

@@ -141,13 +141,13 @@ CPUID 2 1 -50.00 1000 750 -25.00 1000 750 -25.00 - - -62.50 - - -
 TOTAL 2 1 -50.00 1000 750 -25.00 1000 750 -25.00 - - -62.50 - - -"
 }
 
-@test "diff: -J escapes names of files" {
+@test "diff: -J escapes names of files, without control characters" {
 	snapshot a CPUID='2x1000'
 	mkdir d
 	cp a $'d/"\\\n\t\x01ö\xff'
 	diff_is -J a $'d/"\\\n\t\x01ö\xff'
 	same "${#lines[@]}" 1
-	[[ $output == '{"schema":1,"a":{"file":"a","time":"'*$'},"b":{"file":"d/\\"\\\\\\n\\t\\u0001ö\xff","time":"'* ]]
+	[[ $output == '{"schema":1,"a":{"file":"a","time":"'*$'},"b":{"file":"d/\\"\\\\???ö?","time":"'* ]]
 	[[ $output == *',"dropped":0},"reasons":[{"reason":"CPUID","count_a":2,'*'}],"total":{"count_a":2,'*'}}' ]]
 }
 

@@ -77,6 +77,20 @@ is_refused()
 	done
 }
 
+@test "diff: names of files have no control characters" {
+	kes record a.json
+	ok
+	cp a.json $'\e[31mx\xff.json'
+	files diff $'\e[31mx\xff.json' a.json
+	ok
+	[[ ${lines[0]} == 'vmx, A: ?[31mx?.json, system;'* ]]
+	files diff -J $'\e[31mx\xff.json' a.json
+	ok
+	jq_is '.[0].a.file' '"?[31mx?.json"'
+	files diff $'\xc2\x9bnone.json' a.json
+	fails 8 'cannot read [?]+none.json'
+}
+
 @test "record: keys are in the order of the format" {
 	kes record f.json
 	ok
