@@ -85,11 +85,18 @@ enum status log_go_on(const char *header)
 			      log_path, strerror(errno));
 	} else {
 		line[strcspn(line, "\n")] = '\0';
-		fits = !strcmp(line, header);
-		if (!fits)
+		fits = header ? !strcmp(line, header) : *line == '{';
+		if (!fits && !header)
+			status = fail(STATUS_BAD_FILE,
+				      "%s: the first line is '%.200s', and --log would add JSON",
+				      log_path, line);
+		else if (!fits)
 			status = fail(STATUS_BAD_FILE,
 				      "%s: the first line is '%.200s', and --log would add columns '%s'",
 				      log_path, line, header);
+		/* A crash can leave a last line without its end, which no other shall join. */
+		else if (!fseek(file, -1, SEEK_END) && getc(file) != '\n')
+			putchar('\n');
 	}
 	free(line);
 	if (file)

@@ -20,7 +20,7 @@ enum status log_begin(bool *fresh);
 
 /*
  * To be called before printing lines without their header: a file that existed before must
- * begin with @header.
+ * begin with @header or, if that is NULL, with JSON.  End a last line that is incomplete.
  */
 enum status log_go_on(const char *header);
 

@@ -224,7 +224,7 @@ enum status print_rows(const struct row *rows, size_t nr, const struct view *vie
 	struct table table;
 
 	if (view->format == FORMAT_JSON)
-		return print_rows_json(rows, nr, view, about);
+		return log_go_on(NULL) ?: print_rows_json(rows, nr, view, about);
 
 	table_begin(&table, view->format);
 	table.headless = view->headless;

@@ -61,6 +61,36 @@ interval()
 	ok
 }
 
+@test "--log: an incomplete last line stays a line of its own" {
+	kes -i 0.01 -n 1 --csv -o REASON,COUNT --log log
+	ok
+	printf 2026-11-28T11 >>log
+	start -i 0.3 -n 1 --csv -o REASON,COUNT --log log
+	freeze
+	exits CPUID cycles=5
+	thaw
+	finish
+	ok
+	same "$(counts log)" "TIMESTAMP,REASON,COUNT 2026-11-28T11 CPUID,1"
+}
+
+@test "--log: JSON only goes to a log of JSON, status 7" {
+	kes -i 0.01 -n 1 --csv -o COUNT --log log
+	ok
+	kes -i 0.01 -n 1 --json -o COUNT --log log
+	fails 7 "log: the first line is 'TIMESTAMP,COUNT', and --log would add JSON"
+	same "$(<log)" TIMESTAMP,COUNT
+	kes -i 0.01 -n 1 --json --log log.json
+	ok
+	printf '{"cut' >>log.json
+	kes -i 0.01 -n 1 --json --log log.json
+	ok
+	same "$(wc -l <log.json)" 3
+	same "$(sed -n 2p log.json)" '{"cut'
+	kes -i 0.01 -n 1 --csv --log log.json
+	fails 7 log.json
+}
+
 @test "--log: SIGHUP begins a new file, and loses nothing" {
 	start -i 0.3 --csv -o REASON,COUNT --log log
 	interval log 2
