@@ -23,8 +23,17 @@ void sampler_advance(struct sampler *sampler)
 
 enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot)
 {
+	enum status status;
+
 	sampler_advance(sampler);
-	return source_read(sampler->source, snapshot);
+	status = source_read(sampler->source, snapshot);
+	/* A new VM can get the directory of one that is gone, but not its number. */
+	if (!status && snapshot->vm != sampler->last.vm) {
+		snapshot_free(snapshot);
+		status = fail(STATUS_VANISHED, "%s: the VM is gone, another has its place",
+			      sampler->source->table);
+	}
+	return status;
 }
 
 enum status sampler_next(struct sampler *sampler, struct snapshot *interval)

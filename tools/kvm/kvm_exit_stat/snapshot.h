@@ -149,6 +149,8 @@ struct preemptor {
 struct snapshot {
 	char isa[8];
 	char scope[64];
+	/* Number of the VM that was read, or 0; not in files of record */
+	uint64_t vm;
 	uint64_t tsc_khz;
 	/* UTC and CLOCK_BOOTTIME of the (last) reading, in seconds */
 	double time;

@@ -839,7 +839,7 @@ static enum status read_slow(const struct source *source, struct snapshot *snaps
 
 enum status source_read(const struct source *source, struct snapshot *snapshot)
 {
-	struct identity identity;
+	struct identity identity = {};
 	enum status status;
 
 	if (source->extras & EXTRA_SLOW)
@@ -850,6 +850,8 @@ enum status source_read(const struct source *source, struct snapshot *snapshot)
 		status = source_read_table(source, source->table, snapshot, &identity);
 	else
 		status = source_begin(source, snapshot) ?: read_sysfs(source, snapshot);
+	if (!status)
+		snapshot->vm = identity.number;
 	if (!status && source->codes)
 		status = read_codes(source, snapshot);
 	if (!status && source->names)

@@ -373,6 +373,22 @@ vms_of()
 		'[2,900,true]'
 }
 
+@test "--vm -i: a new VM that takes its place is another" {
+	start --vm 2000-11 -i 0.4 -n 1 --csv -o COUNT
+	freeze
+	sed -i 's/^vm .*/vm 20/' "$DEBUGFS/2000-11/exit_stats"
+	thaw
+	finish
+	fails 6 '2000-11.*the VM is gone'
+	start --vm 2000-11 -i 0.4 -n 1 record f.json
+	freeze
+	sed -i 's/^vm .*/vm 21/' "$DEBUGFS/2000-11/exit_stats"
+	thaw
+	finish
+	fails 6 '2000-11.*the VM is gone'
+	same "$(wc -l <f.json)" 1
+}
+
 # gone LINE...: VMs that are gone
 gone()
 {
