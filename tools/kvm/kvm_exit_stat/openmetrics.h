@@ -19,8 +19,8 @@ enum status read_metrics(struct metrics *metrics, const struct source *source, b
 void free_metrics(struct metrics *metrics);
 
 /*
- * Write the metrics in the subset of the text formats of Prometheus and OpenMetrics
- * that the parsers of Prometheus have in common, with at most @max_series series of VMs.
+ * Write the metrics in the text format of Prometheus, with the end "# EOF" of OpenMetrics,
+ * for both parsers of Prometheus, with at most @max_series series of VMs.
  */
 enum status write_metrics(FILE *file, const struct metrics *metrics,
 			  unsigned long long max_series);
