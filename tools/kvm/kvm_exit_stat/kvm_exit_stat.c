@@ -27,6 +27,7 @@
 #include "reason.h"
 #include "record.h"
 #include "sampler.h"
+#include "signals.h"
 #include "table.h"
 #include "top.h"
 #include "vm_column.h"
@@ -997,6 +998,10 @@ out:
 static enum status run(struct options *options)
 {
 	enum status status;
+
+	/* Before the first reading, as it would end a logger that has not opened its file. */
+	if (options->log)
+		catch_hangup();
 
 	switch (options->mode) {
 	case METRICS:

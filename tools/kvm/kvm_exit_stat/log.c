@@ -43,7 +43,6 @@ static enum status open_file(void)
 enum status log_open(const char *path)
 {
 	log_path = path;
-	catch_hangup();
 	return open_file();
 }
 

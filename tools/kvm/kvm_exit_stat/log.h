@@ -8,7 +8,7 @@
 
 /*
  * Append what is printed to a file, in place of standard output.  SIGHUP has the path opened
- * anew, so that e.g. logrotate can rename the old file before.
+ * anew, so that e.g. logrotate can rename the old file before: call catch_hangup() first.
  */
 enum status log_open(const char *path);
 

@@ -113,6 +113,30 @@ interval()
 	same "$(counts log)" "TIMESTAMP,REASON,COUNT CPUID,1"
 }
 
+# Whether the tool catches SIGHUP, number 1
+catches_hangup()
+{
+	[[ /proc/$PID/exe -ef $TOOL ]] && grep -q '^SigCgt:.*[13579bdf]$' "/proc/$PID/status"
+}
+
+@test "--log: SIGHUP before the log is open" {
+	local LIMIT=10
+
+	# The first reading waits for the other end of a pipe.
+	mv "$STATS/isa" isa
+	mkfifo "$STATS/isa"
+	start -i 0.3 -n 1 --csv -o COUNT --log log
+	poll catches_hangup
+	[[ ! -e log ]]
+	kill -HUP "$PID"
+	mv "$STATS/isa" pipe
+	mv isa "$STATS/isa"
+	cat "$STATS/isa" 1<>pipe
+	finish
+	ok
+	same "$(<log)" TIMESTAMP,COUNT
+}
+
 @test "--log: SIGHUP also if it was ignored before" {
 	trap '' HUP
 	start -i 0.3 --json --log log
