@@ -556,7 +556,10 @@ static enum status next_list(struct top *top)
 		return status;
 	free_vms(&top->vms);
 	top->reset = status == STATUS_RESET;
-	if (!top->reset)
+	/* After a reset, there is no interval to show, i.e. no VMs. */
+	if (top->reset)
+		top->vms.uptime = top->last.uptime;
+	else
 		top->vms = interval;
 	return STATUS_OK;
 }

@@ -788,6 +788,24 @@ edges_are()
 	ends_with 0
 }
 
+@test "--top: no VMs in an interval that a reset has cut" {
+	named_vms
+	live --vms -i 2
+	recent
+	poll shows ': 0 exits'
+	poll asleep
+	kill -STOP "$PID"
+	poll in_state "$PID" T
+	reset
+	kill -CONT "$PID"
+	poll shows $'^[^\n]*reset'
+	same "$(names)" ""
+	poll shows_not $'^[^\n]*reset'
+	poll has_names "web db mail"
+	keys q
+	ends_with 0
+}
+
 @test "--top: output that is no terminal, status 8" {
 	kes --top
 	fails 8 terminal
