@@ -2,6 +2,7 @@
 /* Read all VMs of the host: who they are, and their numbers. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +132,8 @@ static enum status read_one_more(struct vms *vms, const struct source *source,
 	status = read_vm(vm, source, before);
 	/* All lines of a reading have the same time. */
 	vm->snapshot.time = vms->time;
-	if (status != STATUS_VANISHED || access(source->sysfs, F_OK) < 0)
+	/* Not the path of the directory, which can be that of a module that was loaded anew */
+	if (status != STATUS_VANISHED || faccessat(source->sysfs_fd, "isa", F_OK, 0) < 0)
 		return status;
 	drop_vm(vms);
 	forget_error();

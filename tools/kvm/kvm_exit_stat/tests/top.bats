@@ -759,6 +759,18 @@ edges_are()
 	shows 'kvm_exit_stat: .*kvm_exit_stats'
 }
 
+@test "--top: the module is unloaded and loaded anew" {
+	named_vms
+	live --vms -i 0.2
+	poll has_names "web db mail"
+	cp -r "$STATS" "$STATS.new"
+	mv "$STATS" "$STATS.old"
+	mv "$STATS.new" "$STATS"
+	rm -r "$STATS.old"
+	ends_with 6
+	shows 'was unloaded'
+}
+
 @test "--top: not there, or a wrong option: the terminal is not touched" {
 	rm -r "$STATS"
 	live -i 0.2
