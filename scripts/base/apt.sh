@@ -57,3 +57,13 @@ update_lists()
 {
 	apt-get "${apt_options[@]}" -o APT::Update::Error-Mode=any update
 }
+
+# image_of RELEASE: print the name of the package with this kernel.  Debian publishes it unsigned,
+# with the source, and signed some time later: take the unsigned one until then.
+image_of()
+{
+	local image=linux-image-$1
+
+	apt-cache "${apt_options[@]}" policy "$image" | grep -q 'Candidate: [^(]' || image+=-unsigned
+	echo "$image"
+}

@@ -28,11 +28,13 @@ release=$abi-amd64
 
 unpack()
 {
-	local parts
+	local image parts
+
+	image=$(image_of "$release")
 	# Since 7.x, the kernel and its modules are packages of their own.
-	mapfile -t parts < <(apt-cache "${apt_options[@]}" depends "linux-image-$release" \
+	mapfile -t parts < <(apt-cache "${apt_options[@]}" depends "$image" \
 		"linux-headers-$release" | sed -nE 's/.*Depends: (linux-(binary|modules|kbuild)-.*)/\1/p')
-	SUITE=$suite "$top/scripts/base/fetch.sh" debian "linux-image-$release" "linux-headers-$release" \
+	SUITE=$suite "$top/scripts/base/fetch.sh" debian "$image" "linux-headers-$release" \
 		"linux-headers-$abi-common" "${parts[@]}"
 	[ "$(cat "$dir/release" 2>/dev/null)" != "$release" ] || return 0
 	# Since Debian 13, the packages have no /lib, where depmod and modprobe look.

@@ -4,6 +4,7 @@
 # are mounted over this machine's /usr, /var and /etc, and all that is written there goes to
 # build/dkms-test.  Needs what swap.sh makes.
 . "$(dirname "$0")/lib.sh"
+. "$top/scripts/base/apt.sh"
 
 scratch=$build/dkms-test
 package=kvm-exit-stats
@@ -19,8 +20,11 @@ older=${older%-common}-amd64
 
 make_root()
 {
-	local dir
-	"$top/scripts/base/fetch.sh" dkms-packages dkms "linux-image-$cloud" "linux-headers-$cloud" \
+	local dir image
+
+	use_suite ''
+	image=$(image_of "$cloud")
+	"$top/scripts/base/fetch.sh" dkms-packages dkms "$image" "linux-headers-$cloud" \
 		"linux-headers-$older" "linux-headers-${older%-amd64}-common" \
 		"linux-kbuild-${older%-amd64}"
 	rm -rf "$scratch"
