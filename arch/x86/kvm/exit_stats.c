@@ -146,7 +146,7 @@ static struct ratelimit_state summary_ratelimit =
 /* The windows of time that {cycles,away}_late are about */
 #define EXIT_STATS_WINDOW	(30 * HZ)
 static void kvm_exit_stats_turn(struct work_struct *work);
-static DECLARE_DEFERRABLE_WORK(turn_work, kvm_exit_stats_turn);
+static DECLARE_DELAYED_WORK(turn_work, kvm_exit_stats_turn);
 
 /* Set for good when a vCPU has nested: there are rows of L2 then. */
 static bool has_nested __read_mostly;
@@ -277,6 +277,8 @@ static __always_inline void kvm_exit_stats_add_key(struct kvm_vcpu_exit_stats *s
 	u64 key = stats->key;
 
 	stats->last_key = key;
+	/* No other exit has it: while "keys" is switched off, hooks that set one go first. */
+	stats->key_kind = EXIT_KEY_NONE;
 
 	/* Unrolled: a loop takes twice the instructions. */
 	BUILD_BUG_ON(KVM_EXIT_STATS_TOP != 8);
@@ -531,9 +533,6 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 	struct kvm_exit_stat *stat;
 	u64 era, cycles;
 
-	if (!era_is_recording(READ_ONCE(kvm_exit_stats_era)))
-		return true;
-
 	if (code == EXIT_STATS_NESTED) {
 		code = stats->nested_code;
 		level = is_guest_mode(vcpu) ? EXIT_STATS_L2_HANDLED : EXIT_STATS_L2_REFLECTED;
@@ -549,8 +548,13 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 	}
 
 	preempt_disable();
-	raw_write_seqcount_begin(&stats->seq);
 	era = READ_ONCE(kvm_exit_stats_era);
+	if (!era_is_recording(era)) {
+		preempt_enable();
+		return true;
+	}
+
+	raw_write_seqcount_begin(&stats->seq);
 	if (era_has_turned(stats->era, era))
 		kvm_exit_stats_turn_rows(stats);
 	if (!era_is_same(stats->era, era))
@@ -612,8 +616,10 @@ static __always_inline bool kvm_exit_stats_record_tsc(struct kvm_vcpu *vcpu, u64
 	kvm_exit_times_add(&last->away, away, kvm_exit_times_bucket(away));
 	kvm_exit_times_add(&stat->cycles, cycles, kvm_exit_times_bucket(cycles));
 	kvm_exit_stats_add(vcpu, row, stat, stats->exit_tsc - stats->entry_tsc, cycles);
-	if (with_key)
+	if (with_key && stats->key_kind != EXIT_KEY_NONE)
 		kvm_exit_stats_add_key(stats, stat->keys, cycles);
+	else if (with_key)
+		stats->last_key = EXIT_KEY_UNKNOWN;
 	raw_write_seqcount_end(&stats->seq);
 	stats->last = stat;
 	stats->last_tsc = stats->exit_tsc;

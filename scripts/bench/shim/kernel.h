@@ -237,7 +237,7 @@ struct work_struct {
 #define cancel_work(work)		((void)(work), true)
 #define cancel_work_sync(work)		((void)(work))
 
-#define DECLARE_DEFERRABLE_WORK(name, func)	struct work_struct name = { func }
+#define DECLARE_DELAYED_WORK(name, func)	struct work_struct name = { func }
 #define schedule_delayed_work(work, delay)	((void)(work))
 #define cancel_delayed_work_sync(work)		((void)(work))
 

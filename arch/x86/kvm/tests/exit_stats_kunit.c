@@ -845,6 +845,19 @@ static void exit_stats_keys(struct kunit *test)
 			  "msr:0x7:write 1 3 10 10\n"
 			  "other 5 0 50 0\n");
 
+	/* While "keys" is switched off, exits set no key any more, but may still be recorded so. */
+	enter_at(test, tsc += 100);
+	exit_at(test, CODE_A, tsc + 5, tsc + 15);
+	KUNIT_EXPECT_EQ(test, last_row(test)->keys->kind, EXIT_KEY_MSR);
+	KUNIT_EXPECT_EQ(test, last_row(test)->keys->top[7].count, 4);
+
+	/* Exits that never have a key take the common path, too. */
+	for (i = 0; i < 3; i++) {
+		enter_at(test, tsc += 100);
+		exit_at(test, CODE_B, tsc + 5, tsc + 15);
+	}
+	KUNIT_EXPECT_EQ(test, last_row(test)->keys->top[0].count, 0);
+
 	kvm_exit_stats_set_keys(false);
 	exit_for(test, tsc += 100, 0);
 	kvm_exit_stats_set_keys(keys);
