@@ -221,6 +221,13 @@ static inline void mutex_unlock(struct mutex *lock)
 	__atomic_store_n(&lock->locked.counter, 0, __ATOMIC_RELEASE);
 }
 
+/* The one that Linux 6.1's tools have is elsewhere, and not atomic. */
+#define test_and_set_bit		silicon_test_and_set_bit
+static inline bool test_and_set_bit(long nr, unsigned long *addr)
+{
+	return __atomic_fetch_or(addr, 1UL << nr, __ATOMIC_SEQ_CST) & (1UL << nr);
+}
+
 static inline void clear_bit(long nr, unsigned long *addr)
 {
 	__atomic_fetch_and(addr, ~(1UL << nr), __ATOMIC_SEQ_CST);
