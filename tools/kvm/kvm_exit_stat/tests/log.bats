@@ -123,14 +123,14 @@ catches_hangup()
 	local LIMIT=10
 
 	# The first reading waits for the other end of a pipe.
+	mkfifo pipe
 	mv "$STATS/isa" isa
-	mkfifo "$STATS/isa"
+	ln pipe "$STATS/isa"
 	start -i 0.3 -n 1 --csv -o COUNT --log log
 	poll catches_hangup
 	[[ ! -e log ]]
 	kill -HUP "$PID"
-	mv "$STATS/isa" pipe
-	mv isa "$STATS/isa"
+	mv -f isa "$STATS/isa"
 	cat "$STATS/isa" 1<>pipe
 	finish
 	ok
