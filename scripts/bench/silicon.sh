@@ -97,6 +97,7 @@ build_config()
 
 	mkdir -p "$dir"
 	keys=(-DSTATIC_KEY_kvm_exit_stats_enabled=1 -DSTATIC_KEY_kvm_exit_stats_keys=0
+		-DSTATIC_KEY_kvm_exit_stats_keep_keys=0
 		"-DSTATIC_KEY_kvm_exit_stats_summaries=$2" "-DSILICON_CONFIG=$1")
 	gcc "${kernel_cflags[@]}" "${keys[@]}" -c -o "$dir/exit_stats.o" "$exit_stats.c"
 	gcc "${kernel_cflags[@]}" "${keys[@]}" -c -o "$dir/loop.o" "$bench/shim/loop.c"

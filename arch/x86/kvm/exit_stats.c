@@ -85,6 +85,8 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_enabled);
 /* On while keys are wanted: what the exits of each reason were for. */
 DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_keys);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_keys);
+/* On only while that is, as a vendor module and KVM are not patched at the same time. */
+DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_keep_keys);
 /* How often they have been asked for */
 static u32 keys_since;
 
@@ -277,8 +279,6 @@ static __always_inline void kvm_exit_stats_add_key(struct kvm_vcpu_exit_stats *s
 	u64 key = stats->key;
 
 	stats->last_key = key;
-	/* No other exit has it: while "keys" is switched off, hooks that set one go first. */
-	stats->key_kind = EXIT_KEY_NONE;
 
 	/* Unrolled: a loop takes twice the instructions. */
 	BUILD_BUG_ON(KVM_EXIT_STATS_TOP != 8);
@@ -304,6 +304,8 @@ static void kvm_exit_stats_add_any_key(struct kvm_vcpu_exit_stats *stats,
 				       struct kvm_exit_keys *keys, u64 cycles)
 {
 	if (keys && stats->key_kind != EXIT_KEY_NONE) {
+		if (keys->kind == EXIT_KEY_NONE)
+			memset(keys, 0, sizeof(*keys));
 		keys->kind = stats->key_kind;
 		kvm_exit_stats_add_key(stats, keys, cycles);
 	} else {
@@ -333,7 +335,7 @@ static void kvm_exit_stats_find_memslot(struct kvm_vcpu *vcpu)
 
 /*
  * The key of an exit that began before "keys" was switched on is not known.  The era that
- * says so comes before the hooks are patched, so look also while they are off.
+ * says so comes before keys are kept, so look also while they are not.
  */
 static void kvm_exit_stats_check_key(struct kvm_vcpu *vcpu)
 {
@@ -343,7 +345,7 @@ static void kvm_exit_stats_check_key(struct kvm_vcpu *vcpu)
 		stats->keys_since = READ_ONCE(keys_since);
 		kvm_exit_stats_set_key(vcpu, EXIT_KEY_NONE, EXIT_KEY_UNKNOWN);
 		stats->last_key = EXIT_KEY_UNKNOWN;
-	} else if (stats->key_kind == EXIT_KEY_FRAME && kvm_exit_stats_wants_key()) {
+	} else if (stats->key_kind == EXIT_KEY_FRAME && kvm_exit_stats_keeps_keys()) {
 		kvm_exit_stats_find_memslot(vcpu);
 	}
 }
@@ -510,7 +512,7 @@ static struct kvm_exit_stat *kvm_exit_stats_get_row(struct kvm_vcpu_exit_stats *
 		/* Pairs with READ_ONCE() in kvm_exit_stats_get() */
 		smp_store_release(&rows[row], stat);
 	}
-	if (stat && !stat->keys && keys_cache && kvm_exit_stats_wants_key()) {
+	if (stat && !stat->keys && keys_cache && kvm_exit_stats_keeps_keys()) {
 		keys = kmem_cache_zalloc(keys_cache, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 		/* Pairs with READ_ONCE() in kvm_exit_stats_copy() */
 		smp_store_release(&stat->keys, keys);
@@ -541,7 +543,7 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 
 	row = kvm_exit_stats_find_row(code);
 	stat = kvm_exit_stats_get(stats, level * KVM_EXIT_STATS_MAX_ROWS + row);
-	if (!stat || (!stat->keys && kvm_exit_stats_wants_key())) {
+	if (!stat || (!stat->keys && kvm_exit_stats_keeps_keys())) {
 		if (irqs_disabled())
 			return false;
 		stat = kvm_exit_stats_get_row(stats, level, row);
@@ -564,7 +566,7 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 
 	if (stat) {
 		cycles = kvm_exit_stats_time(stats, tsc - stats->exit_tsc, &bucket);
-		if (kvm_exit_stats_wants_key())
+		if (kvm_exit_stats_keeps_keys())
 			kvm_exit_stats_add_any_key(stats, stat->keys, cycles);
 		if (cycles >= slow_cycles)
 			kvm_exit_slow_add(vcpu, stat, false, cycles);
@@ -616,10 +618,8 @@ static __always_inline bool kvm_exit_stats_record_tsc(struct kvm_vcpu *vcpu, u64
 	kvm_exit_times_add(&last->away, away, kvm_exit_times_bucket(away));
 	kvm_exit_times_add(&stat->cycles, cycles, kvm_exit_times_bucket(cycles));
 	kvm_exit_stats_add(vcpu, row, stat, stats->exit_tsc - stats->entry_tsc, cycles);
-	if (with_key && stats->key_kind != EXIT_KEY_NONE)
+	if (with_key)
 		kvm_exit_stats_add_key(stats, stat->keys, cycles);
-	else if (with_key)
-		stats->last_key = EXIT_KEY_UNKNOWN;
 	raw_write_seqcount_end(&stats->seq);
 	stats->last = stat;
 	stats->last_tsc = stats->exit_tsc;
@@ -632,7 +632,7 @@ static __always_inline bool kvm_exit_stats_record_tsc(struct kvm_vcpu *vcpu, u64
 /* For tests, which choose the TSC */
 bool kvm_exit_stats_record_at(struct kvm_vcpu *vcpu, u64 tsc)
 {
-	if (kvm_exit_stats_wants_key())
+	if (kvm_exit_stats_keeps_keys())
 		return kvm_exit_stats_record_tsc(vcpu, tsc, true);
 
 	return kvm_exit_stats_record_tsc(vcpu, tsc, false);
@@ -685,7 +685,7 @@ static noinline bool kvm_exit_stats_record_with_key(struct kvm_vcpu *vcpu)
 
 bool __kvm_exit_stats_record(struct kvm_vcpu *vcpu)
 {
-	if (kvm_exit_stats_wants_key())
+	if (kvm_exit_stats_keeps_keys())
 		return kvm_exit_stats_record_with_key(vcpu);
 
 	return kvm_exit_stats_record_now(vcpu, false);
@@ -898,8 +898,14 @@ static void kvm_exit_times_merge(struct kvm_exit_times *dst, const struct kvm_ex
 		dst->hist[i] += src->hist[i];
 }
 
+/* Exits without a key, of which the common path does not know, are as many EXIT_KEY_UNKNOWN. */
 static void kvm_exit_keys_merge(struct kvm_exit_keys *dst, const struct kvm_exit_keys *src)
 {
+	if (src->kind == EXIT_KEY_NONE)
+		return;
+
+	if (dst->kind == EXIT_KEY_NONE)
+		memset(dst, 0, sizeof(*dst));
 	kvm_exit_top_merge(dst->top, src->top, sizeof(*src->top));
 	dst->kind = dst->kind ?: src->kind;
 }
@@ -1498,12 +1504,14 @@ void kvm_exit_stats_set_keys(bool keys)
 {
 	mutex_lock(&kvm_exit_stats_lock);
 	if (!keys) {
+		static_branch_disable(&kvm_exit_stats_keep_keys);
 		static_branch_disable(&kvm_exit_stats_keys);
 	} else if (!kvm_exit_stats_get_keys()) {
+		static_branch_enable(&kvm_exit_stats_keys);
 		/* vCPUs look at keys_since when the era has changed. */
 		WRITE_ONCE(keys_since, keys_since + 1);
 		kvm_exit_stats_turn_era();
-		static_branch_enable(&kvm_exit_stats_keys);
+		static_branch_enable(&kvm_exit_stats_keep_keys);
 	}
 	mutex_unlock(&kvm_exit_stats_lock);
 }

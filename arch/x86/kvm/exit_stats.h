@@ -175,6 +175,7 @@ struct kvm_exit_stats_isa {
 #ifdef CONFIG_KVM_EXIT_STATS
 DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_enabled);
 DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_keys);
+DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_keep_keys);
 
 void kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa);
 void kvm_exit_stats_exit(void);
@@ -241,6 +242,12 @@ static __always_inline void kvm_exit_stats_no_entry(struct kvm_vcpu *vcpu, u32 c
 static __always_inline bool kvm_exit_stats_wants_key(void)
 {
 	return static_branch_unlikely(&kvm_exit_stats_keys);
+}
+
+/* Whether keys that were set are kept */
+static __always_inline bool kvm_exit_stats_keeps_keys(void)
+{
+	return static_branch_unlikely(&kvm_exit_stats_keep_keys);
 }
 
 /* CPUID leaves, modulo 64, that have subleaves.  ECX means nothing for the others. */
