@@ -855,13 +855,17 @@ static void exit_stats_keys(struct kunit *test)
 			  "msr:0x7:write 1 3 10 10\n"
 			  "other 5 0 50 0\n");
 
-	/* In a sum, exits without a key add none to those with keys, whichever comes first. */
+	/*
+	 * In a sum, exits without a key add none to those with keys, whichever comes first.  The
+	 * row of a vCPU that is gone can become the sum.
+	 */
 	with_keys = last_row(test);
 	for (i = 0; i < 3; i++) {
 		enter_at(test, tsc += 100);
 		kvm_exit_stats_set_key(vcpu, EXIT_KEY_NONE, EXIT_KEY_UNKNOWN);
 		exit_at(test, CODE_B, tsc + 5, tsc + 15);
 	}
+	sum[1].keys = *last_row(test)->keys;
 	for (i = 0; i < 2; i++) {
 		sum[i].stat.keys = &sum[i].keys;
 		kvm_exit_stat_merge(&sum[i].stat, i ? last_row(test) : with_keys);
