@@ -62,6 +62,16 @@ guest
 check_exits
 end_guest
 
+# The kernel itself counts a signal that ends KVM_RUN, by its own layout of struct kvm_vcpu.
+exit_loop cpuid 1000000 1000 >/dev/null &
+loop=$!
+sleep 3
+kill -KILL $loop
+wait $loop || true
+exits=$(cat "$STATS/total_exits")
+check "a vCPU that a signal has ended leaves its exits to the system" \
+	[ "$(awk '$1 == "TOTAL" { print $2 }' $TABLE)" = "$exits" ]
+
 # Test users of kvm.ko, while nobody uses the vendor module.
 exits=$(cat "$STATS/total_exits")
 tracing=/sys/kernel/tracing/events
