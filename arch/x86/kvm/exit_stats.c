@@ -85,7 +85,7 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_enabled);
 /* On while keys are wanted: what the exits of each reason were for. */
 DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_keys);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_keys);
-/* On only while that is, as a vendor module and KVM are not patched at the same time. */
+/* On only while all hooks set keys: a static key is patched in one module after the other. */
 DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_keep_keys);
 /* How often they have been asked for */
 static u32 keys_since;
@@ -271,6 +271,13 @@ static __always_inline struct kvm_exit_top *kvm_exit_keys_replace(struct kvm_exi
 	}
 }
 
+/* While no exit of a row has a key, the common path adds EXIT_KEY_UNKNOWN: forget that. */
+static void kvm_exit_keys_begin(struct kvm_exit_keys *keys)
+{
+	if (keys->kind == EXIT_KEY_NONE)
+		memset(keys, 0, sizeof(*keys));
+}
+
 /* Add what an exit was for. */
 static __always_inline void kvm_exit_stats_add_key(struct kvm_vcpu_exit_stats *stats,
 						   struct kvm_exit_keys *keys, u64 cycles)
@@ -304,8 +311,7 @@ static void kvm_exit_stats_add_any_key(struct kvm_vcpu_exit_stats *stats,
 				       struct kvm_exit_keys *keys, u64 cycles)
 {
 	if (keys && stats->key_kind != EXIT_KEY_NONE) {
-		if (keys->kind == EXIT_KEY_NONE)
-			memset(keys, 0, sizeof(*keys));
+		kvm_exit_keys_begin(keys);
 		keys->kind = stats->key_kind;
 		kvm_exit_stats_add_key(stats, keys, cycles);
 	} else {
@@ -898,14 +904,12 @@ static void kvm_exit_times_merge(struct kvm_exit_times *dst, const struct kvm_ex
 		dst->hist[i] += src->hist[i];
 }
 
-/* Exits without a key, of which the common path does not know, are as many EXIT_KEY_UNKNOWN. */
 static void kvm_exit_keys_merge(struct kvm_exit_keys *dst, const struct kvm_exit_keys *src)
 {
 	if (src->kind == EXIT_KEY_NONE)
 		return;
 
-	if (dst->kind == EXIT_KEY_NONE)
-		memset(dst, 0, sizeof(*dst));
+	kvm_exit_keys_begin(dst);
 	kvm_exit_top_merge(dst->top, src->top, sizeof(*src->top));
 	dst->kind = dst->kind ?: src->kind;
 }

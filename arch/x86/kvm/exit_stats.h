@@ -175,7 +175,6 @@ struct kvm_exit_stats_isa {
 #ifdef CONFIG_KVM_EXIT_STATS
 DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_enabled);
 DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_keys);
-DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_keep_keys);
 
 void kvm_exit_stats_init(const struct kvm_exit_stats_isa *isa);
 void kvm_exit_stats_exit(void);
@@ -244,12 +243,6 @@ static __always_inline bool kvm_exit_stats_wants_key(void)
 	return static_branch_unlikely(&kvm_exit_stats_keys);
 }
 
-/* Whether keys that were set are kept */
-static __always_inline bool kvm_exit_stats_keeps_keys(void)
-{
-	return static_branch_unlikely(&kvm_exit_stats_keep_keys);
-}
-
 /* CPUID leaves, modulo 64, that have subleaves.  ECX means nothing for the others. */
 #define EXIT_KEY_SUBLEAVES	(BIT_ULL(0x4) | BIT_ULL(0x7) | BIT_ULL(0xb) | BIT_ULL(0xd) |	\
 				 BIT_ULL(0xf) | BIT_ULL(0x10) | BIT_ULL(0x12) | BIT_ULL(0x14) |	\
@@ -312,6 +305,13 @@ static __always_inline void kvm_exit_stats_begin_user(struct kvm_vcpu *vcpu, int
 
 /* For exit_stats_sysfs.c, exit_stats_debugfs.c and exit_stats_vm.c */
 extern struct kvm_exit_stats_isa kvm_exit_stats_isa;
+DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_keep_keys);
+
+/* Whether keys that were set are kept */
+static __always_inline bool kvm_exit_stats_keeps_keys(void)
+{
+	return static_branch_unlikely(&kvm_exit_stats_keep_keys);
+}
 
 /* A number of a row: a file in sysfs, and a column of the tables in debugfs */
 struct kvm_exit_number {
