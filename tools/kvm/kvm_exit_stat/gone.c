@@ -98,7 +98,6 @@ static enum status parse_vm(const char *path, const char *fields[],
 {
 	struct snapshot *snapshot = &vm->snapshot;
 	struct reason *total = &snapshot->total;
-	uint64_t others;
 
 	for (size_t i = 0; i < ARRAY_SIZE(gone_numbers); i++) {
 		const char *text = fields[columns->numbers[i]] ?: "";
@@ -117,10 +116,7 @@ static enum status parse_vm(const char *path, const char *fields[],
 	/* Do not look up the process for the name: it may have ended, and its PID be reused. */
 	snprintf(vm->name.name, sizeof(vm->name.name), "%s", vm->identity.command);
 
-	others = total->user;
-	add_to(&others, total->blocked);
-	add_to(&others, total->preempted);
-	total->kvm = total->away.total > others ? total->away.total - others : 0;
+	reason_derive(total);
 	snapshot->seconds = ((double)vm->ended_ns - (double)vm->identity.created_ns) / 1e9;
 	return parse_costs(path, fields[columns->reasons], snapshot);
 }

@@ -142,6 +142,16 @@ struct reason *snapshot_find_or_add(struct snapshot *snapshot, const char *name)
 			snapshot_add(snapshot, name);
 }
 
+void reason_derive(struct reason *reason)
+{
+	uint64_t others = reason->user;
+
+	add_to(&others, reason->blocked);
+	add_to(&others, reason->preempted);
+	/* Sums that have saturated at 2^64 - 1 need not match. */
+	reason->kvm = reason->away.total > others ? reason->away.total - others : 0;
+}
+
 void snapshot_derive(struct snapshot *snapshot)
 {
 	struct reason *total = &snapshot->total;
@@ -149,13 +159,8 @@ void snapshot_derive(struct snapshot *snapshot)
 	memset(total, 0, sizeof(*total));
 	for (size_t i = 0; i < snapshot->nr_reasons; i++) {
 		struct reason *reason = &snapshot->reasons[i];
-		uint64_t others = reason->user;
 
-		add_to(&others, reason->blocked);
-		add_to(&others, reason->preempted);
-		/* Sums that have saturated at 2^64 - 1 need not match. */
-		reason->kvm = reason->away.total > others ? reason->away.total - others : 0;
-
+		reason_derive(reason);
 		add_to(&total->count, reason->count);
 		add_to(&total->cycles.total, reason->cycles.total);
 		add_to(&total->away.total, reason->away.total);

@@ -244,6 +244,8 @@ struct chain_exit *snapshot_add_chain_exit(struct snapshot *snapshot);
 struct worst *snapshot_add_worst(struct snapshot *snapshot);
 struct key *snapshot_add_key(struct snapshot *snapshot, size_t reason, const char *text);
 
+/* Set the time in KVM, i.e. the away time that is no other part. */
+void reason_derive(struct reason *reason);
 void snapshot_derive(struct snapshot *snapshot);
 void snapshot_free(struct snapshot *snapshot);
 
