@@ -365,7 +365,7 @@ static enum status add_line(struct recording *recording, const struct position *
 			    "%s, line %zu: 'isa', 'scope' or 'tsc_khz' is not that of the line before",
 			    at->name, at->line);
 	/* Times have six decimals, and a rate over much less is infinite. */
-	if (!(last->uptime - last[-1].uptime > 0.5e-6))
+	if (!(last->uptime - last[-1].uptime > 0.5 / 1e6))
 		return malformed(at, "uptime", "is not after that of the line before");
 	return STATUS_OK;
 }

@@ -120,8 +120,6 @@ catches_hangup()
 }
 
 @test "--log: SIGHUP before the log is open" {
-	local LIMIT=10
-
 	# The first reading waits for the other end of a pipe.
 	mkfifo pipe
 	mv "$STATS/isa" isa

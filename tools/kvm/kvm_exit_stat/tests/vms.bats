@@ -369,7 +369,7 @@ vms_of()
 	finish
 	ok
 	# The VM is older than 10 seconds.
-	jq_is '.[0]|.seconds as $seconds|.vcpus[2]|[.vcpu, .count, .rate * $seconds > 800]' \
+	jq_is '.[0]|[.vcpus[2].vcpu, .vcpus[2].count, .vcpus[2].rate * .seconds > 800]' \
 		'[2,900,true]'
 }
 
