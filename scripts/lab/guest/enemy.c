@@ -22,6 +22,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #define WORKS(work) \
@@ -74,6 +75,9 @@
 
 static unsigned int seed;
 static bool is_vmx;
+
+/* Linux 6.1's VMX counts in nested_run before it reads whether the entry failed. */
+static bool nested_run_has_failed;
 
 /* The memory that all guests use, one after the other */
 static uint8_t *code, *l2_code, *data;
@@ -379,8 +383,8 @@ static void close_guest(struct guest *guest, bool nested)
 
 		read_stat(guest->stats, "nested_run", &entries, 1);
 		failed = nested ? failed_entries(&table) : 0;
-		test(NESTED, entries + failed <= table.nested, "%lu entries, %lu failed, %lu exits",
-		     entries, failed, table.nested);
+		test(NESTED, entries + (nested_run_has_failed ? 0 : failed) <= table.nested,
+		     "%lu entries, %lu failed, %lu exits", entries, failed, table.nested);
 		works[NESTED_ENTRIES].times += entries;
 		works[NESTED_EXITS].times += table.nested;
 		works[NESTED_REFLECTED].times += table.reflected;
@@ -1074,6 +1078,7 @@ int main(int argc, char *argv[])
 	unsigned long before = 0, vcpus = 0;
 	unsigned int seconds, i;
 	long more;
+	struct utsname kernel;
 	double start = now();
 	static char isa[MAX_TEXT];
 	static struct table table;
@@ -1093,6 +1098,8 @@ int main(int argc, char *argv[])
 	if (read_file(STATS "/isa", isa) < 0)
 		err(1, STATS "/isa");
 	is_vmx = !strcmp(isa, "vmx\n");
+	uname(&kernel);
+	nested_run_has_failed = is_vmx && !strncmp(kernel.release, "6.1.", 4);
 	if (!is_vmx) {
 		key_kinds[0].reason = "cpuid";
 		key_kinds[1].reason = "hypercall";
