@@ -81,7 +81,7 @@ tell_hunks()
 			printf "    %s: hunk %d of %d ", path, hunk, of
 			at = sub(/^Hunk #[0-9]+ succeeded at /, "") ? $1 + context[hunk] : 0
 			sub(/[.]$/, "")
-			if (at && path ~ /[.][ch]$/ && from[hunk] != "" && from[hunk] != into[at]) {
+			if (at && path ~ /[.][ch]$/ && from[hunk] != "" && from[hunk] != into[at - 1]) {
 				print "does not fit: patch(1) puts what is in " from[hunk] "() at line " $0 ", i.e. elsewhere:"
 				printf "%s", text[hunk]
 			} else if (at) {
