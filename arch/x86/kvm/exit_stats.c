@@ -86,7 +86,7 @@ EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_enabled);
 DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_keys);
 EXPORT_SYMBOL_FOR_KVM_INTERNAL(kvm_exit_stats_keys);
 /* On only while all hooks set keys: a static key is patched in one module after the other. */
-DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_keep_keys);
+static DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_keep_keys);
 /* How often they have been asked for */
 static u32 keys_since;
 
@@ -339,11 +339,17 @@ static void kvm_exit_stats_find_memslot(struct kvm_vcpu *vcpu)
 		stats->key = (stats->key & ~EXIT_KEY_VALUE) | EXIT_KEY_MEMSLOT | (u16)slot->id;
 }
 
+/* Whether keys that were set are kept */
+static __always_inline bool kvm_exit_stats_keeps_keys(void)
+{
+	return static_branch_unlikely(&kvm_exit_stats_keep_keys);
+}
+
 /*
  * The key of an exit that began before "keys" was switched on is not known.  The era that
  * says so comes before keys are kept, so look also while they are not.
  */
-static void kvm_exit_stats_check_key(struct kvm_vcpu *vcpu)
+static void kvm_exit_stats_check_key(struct kvm_vcpu *vcpu, bool keeps_key)
 {
 	struct kvm_vcpu_exit_stats *stats = &vcpu->arch.exit_stats;
 
@@ -351,7 +357,9 @@ static void kvm_exit_stats_check_key(struct kvm_vcpu *vcpu)
 		stats->keys_since = READ_ONCE(keys_since);
 		kvm_exit_stats_set_key(vcpu, EXIT_KEY_NONE, EXIT_KEY_UNKNOWN);
 		stats->last_key = EXIT_KEY_UNKNOWN;
-	} else if (stats->key_kind == EXIT_KEY_FRAME && kvm_exit_stats_keeps_keys()) {
+	} else if (!keeps_key) {
+		stats->last_key = EXIT_KEY_UNKNOWN;
+	} else if (stats->key_kind == EXIT_KEY_FRAME) {
 		kvm_exit_stats_find_memslot(vcpu);
 	}
 }
@@ -540,12 +548,12 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 	unsigned long row, bucket;
 	struct kvm_exit_stat *stat;
 	u64 era, cycles;
+	bool keeps_key;
 
 	if (code == EXIT_STATS_NESTED) {
 		code = stats->nested_code;
 		level = is_guest_mode(vcpu) ? EXIT_STATS_L2_HANDLED : EXIT_STATS_L2_REFLECTED;
 	}
-	kvm_exit_stats_check_key(vcpu);
 
 	row = kvm_exit_stats_find_row(code);
 	stat = kvm_exit_stats_get(stats, level * KVM_EXIT_STATS_MAX_ROWS + row);
@@ -561,6 +569,9 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 		preempt_enable();
 		return true;
 	}
+	/* Once: keys may be switched on now, and the key be that of an older exit. */
+	keeps_key = kvm_exit_stats_keeps_keys();
+	kvm_exit_stats_check_key(vcpu, keeps_key);
 
 	raw_write_seqcount_begin(&stats->seq);
 	if (era_has_turned(stats->era, era))
@@ -572,7 +583,7 @@ static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 
 	if (stat) {
 		cycles = kvm_exit_stats_time(stats, tsc - stats->exit_tsc, &bucket);
-		if (kvm_exit_stats_keeps_keys())
+		if (keeps_key)
 			kvm_exit_stats_add_any_key(stats, stat->keys, cycles);
 		if (cycles >= slow_cycles)
 			kvm_exit_slow_add(vcpu, stat, false, cycles);

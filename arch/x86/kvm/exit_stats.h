@@ -303,15 +303,11 @@ static __always_inline void kvm_exit_stats_begin_user(struct kvm_vcpu *vcpu, int
 		__kvm_exit_stats_begin_user(vcpu, run_result);
 }
 
-/* For exit_stats_sysfs.c, exit_stats_debugfs.c and exit_stats_vm.c */
+/* For the other exit_stats_*.c */
 extern struct kvm_exit_stats_isa kvm_exit_stats_isa;
-DECLARE_STATIC_KEY_FALSE(kvm_exit_stats_keep_keys);
 
-/* Whether keys that were set are kept */
-static __always_inline bool kvm_exit_stats_keeps_keys(void)
-{
-	return static_branch_unlikely(&kvm_exit_stats_keep_keys);
-}
+/* For what is recorded: if there is no memory, exits are dropped, and nobody is killed. */
+#define EXIT_STATS_GFP			(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
 /* A number of a row: a file in sysfs, and a column of the tables in debugfs */
 struct kvm_exit_number {

@@ -131,7 +131,7 @@ static struct single_exit describe(struct kvm_vcpu *vcpu, const struct kvm_exit_
 		worst->rip = stats->rip;
 		worst->has_rip = true;
 	}
-	if (kvm_exit_stats_keeps_keys() && stat->keys) {
+	if (stat->keys) {
 		worst->key = stats->last_key;
 		if (worst->key != EXIT_KEY_UNKNOWN)
 			worst->key_kind = stat->keys->kind;
