@@ -60,7 +60,7 @@ void kvm_exit_late_alloc(unsigned int row)
 	if (READ_ONCE(late[row]))
 		return;
 
-	both = kcalloc(2, sizeof(*both), GFP_KERNEL | __GFP_NOWARN);
+	both = kcalloc(2, sizeof(*both), EXIT_STATS_GFP);
 	raw_spin_lock(&worst_lock);
 	if (!late[row])
 		swap(late[row], both);
