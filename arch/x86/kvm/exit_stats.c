@@ -1557,6 +1557,8 @@ void kvm_exit_stats_reset(void)
 	unsigned int row;
 	u32 generation;
 
+	/* Or a VM that ends now would be forgotten with what it did after the reset. */
+	mutex_lock(&kvm_exit_stats_gone_lock);
 	mutex_lock(&kvm_exit_stats_lock);
 	/* 0 is that of a table in which nothing was ever recorded: skip it on wrap-around. */
 	generation = era_generation(kvm_exit_stats_era) + 1 ?: 1;
@@ -1572,6 +1574,7 @@ void kvm_exit_stats_reset(void)
 	mutex_unlock(&kvm_exit_stats_lock);
 
 	kvm_exit_stats_forget_gone_vms();
+	mutex_unlock(&kvm_exit_stats_gone_lock);
 }
 
 /* Print a line for each reason that occurred.  They add up to the numbers of the first line. */

@@ -403,6 +403,7 @@ void kvm_exit_stats_vm_put(struct kvm_exit_stats_vm *vm);
 void kvm_exit_stats_show_name(struct seq_file *m, const char *name);
 void kvm_exit_stats_show_gone_vms(struct seq_file *m);
 void kvm_exit_stats_forget_gone_vms(void);
+extern struct mutex kvm_exit_stats_gone_lock;
 
 bool kvm_exit_stats_get_enabled(void);
 void kvm_exit_stats_set_enabled(bool enabled);

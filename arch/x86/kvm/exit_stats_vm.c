@@ -48,7 +48,8 @@ struct gone_vm {
 
 static atomic64_t last_id;
 
-static DEFINE_MUTEX(gone_lock);
+/* Taken before kvm_exit_stats_lock */
+DEFINE_MUTEX(kvm_exit_stats_gone_lock);
 static LIST_HEAD(gone_vms);
 static unsigned int nr_gone_vms;
 
@@ -160,7 +161,7 @@ static void remember(struct gone_vm *gone)
 {
 	struct gone_vm *oldest;
 
-	lockdep_assert_held(&gone_lock);
+	lockdep_assert_held(&kvm_exit_stats_gone_lock);
 
 	list_add_tail(&gone->list, &gone_vms);
 	if (nr_gone_vms < MAX_GONE_VMS) {
@@ -178,12 +179,12 @@ void kvm_exit_stats_forget_gone_vms(void)
 {
 	struct gone_vm *gone, *next;
 
-	mutex_lock(&gone_lock);
+	lockdep_assert_held(&kvm_exit_stats_gone_lock);
+
 	list_for_each_entry_safe(gone, next, &gone_vms, list)
 		free_gone_vm(gone);
 	INIT_LIST_HEAD(&gone_vms);
 	nr_gone_vms = 0;
-	mutex_unlock(&gone_lock);
 }
 
 static void add_totals(struct kobj_uevent_env *env, const struct gone_vm *gone)
@@ -214,7 +215,7 @@ void kvm_arch_destroy_uevent(struct kvm *kvm, struct kobj_uevent_env *env)
 	if (!stat || !gone || !kvm->arch.exit_stats_vm)
 		goto free;
 
-	mutex_lock(&gone_lock);
+	mutex_lock(&kvm_exit_stats_gone_lock);
 	read_gone_vm(gone, kvm, stat);
 	if (kvm_exit_times_count(&gone->total.cycles)) {
 		gone->vm = kvm_exit_stats_vm_get(kvm);
@@ -224,7 +225,7 @@ void kvm_arch_destroy_uevent(struct kvm *kvm, struct kobj_uevent_env *env)
 		remember(gone);
 		gone = NULL;
 	}
-	mutex_unlock(&gone_lock);
+	mutex_unlock(&kvm_exit_stats_gone_lock);
 free:
 	kfree(gone);
 	kfree(stat);
@@ -266,8 +267,8 @@ void kvm_exit_stats_show_gone_vms(struct seq_file *m)
 
 	seq_puts(m, "vm pid command cgroup created_ns ended_ns vcpus exits cycles_total away_total guest_cycles away_user away_blocked away_polled away_preempted dropped reasons\n");
 
-	mutex_lock(&gone_lock);
+	mutex_lock(&kvm_exit_stats_gone_lock);
 	list_for_each_entry(gone, &gone_vms, list)
 		show_gone_vm(m, gone);
-	mutex_unlock(&gone_lock);
+	mutex_unlock(&kvm_exit_stats_gone_lock);
 }

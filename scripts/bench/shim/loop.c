@@ -48,6 +48,7 @@ int kvm_exit_stats_sysfs_init(void)
 void kvm_exit_stats_sysfs_exit(void) {}
 void kvm_exit_stats_debugfs_init(void) {}
 void kvm_exit_stats_debugfs_exit(void) {}
+struct mutex kvm_exit_stats_gone_lock;
 void kvm_exit_stats_forget_gone_vms(void) {}
 void kvm_exit_stats_vm_put(struct kvm_exit_stats_vm *vm) {}
 
