@@ -125,6 +125,8 @@ static struct single_exit describe(struct kvm_vcpu *vcpu, const struct kvm_exit_
 	struct kvm_exit_worst *worst = &single.worst;
 	unsigned int part;
 
+	if (!away)
+		kvm_exit_worst_set_rip(vcpu);
 	if (vcpu->kvm->arch.exit_stats_vm)
 		worst->vm = vcpu->kvm->arch.exit_stats_vm->id;
 	if (stats->rip_tsc == exit_tsc) {
@@ -165,12 +167,8 @@ void kvm_exit_worst_add(struct kvm_vcpu *vcpu, struct kvm_exit_stat *stat,
 			struct kvm_exit_times *times, u64 cycles)
 {
 	bool away = times == &stat->away;
-	struct single_exit single;
+	struct single_exit single = describe(vcpu, stat, away, cycles);
 
-	if (!away)
-		kvm_exit_worst_set_rip(vcpu);
-
-	single = describe(vcpu, stat, away, cycles);
 	times->late = cycles;
 	if (cycles > times->max) {
 		times->max = cycles;

@@ -1001,6 +1001,13 @@ static void exit_stats_worst(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, worst->rip, 0x2000);
 	KUNIT_EXPECT_EQ(test, number(stat, "count"), 4);
 	KUNIT_EXPECT_EQ(test, number(stat, "cycles_min"), 20);
+
+	/* While an exit is being handled, RIP may be that of before the instruction. */
+	enter_at(test, 4060);
+	vcpu->arch.exit_stats.exit_tsc = 5000;
+	kvm_exit_stats_begin_at(vcpu, EXIT_STATS_PREEMPTED, 5001);
+	kvm_exit_stats_end_at(vcpu, EXIT_STATS_PREEMPTED, 5002);
+	KUNIT_EXPECT_NE(test, vcpu->arch.exit_stats.rip_tsc, 5000);
 }
 
 /* Exits of L2 have own rows: one set if KVM goes on with L2, one if it reflects them to L1. */
