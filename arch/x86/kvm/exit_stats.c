@@ -36,9 +36,10 @@
  *
  * The era says what is current.  Its lower half is the generation, which a reset
  * increments: a table of an older one is empty, for readers at once, and for its owner
- * when it next records.  The upper half is incremented when recording is switched,
- * and odd while it is on.  A vCPU keeps the era of its last record: if that is over,
- * its stamps are void, so that no time begins in one era and ends in another.
+ * when it next records.  Above that is a number that is incremented when recording is
+ * switched, and odd while it is on.  A vCPU keeps the era of its last record: if one of
+ * the two has changed, its stamps are void, so that no time begins in one era and ends
+ * in another.
  *
  * What is approximate: interrupts and preemption between T0 and T1 count as handling.
  * If a vCPU migrates to a CPU whose TSC lags behind, a later stamp can be less than an
@@ -760,7 +761,7 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu,
 	stats->part_tsc = tsc;
 	stats->polled_ns = kvm_exit_stats_polled_ns(vcpu);
 	/* The register cannot be read here, but KVM often has it cached. */
-	if (kvm_register_is_available(vcpu, VCPU_REG_RIP))
+	if (stats->last_tsc == stats->exit_tsc && kvm_register_is_available(vcpu, VCPU_REG_RIP))
 		kvm_exit_worst_set_rip(vcpu);
 
 	if (part == EXIT_STATS_USER && kvm_exit_stats_last_is_current(stats) &&
@@ -1374,8 +1375,9 @@ static void kvm_exit_stats_turn(struct work_struct *work)
 }
 
 /*
- * Called when creating the vCPU cannot fail any more.  Neither this nor recording ever
- * fails: an exit for which there is no memory is dropped, and counted as such.
+ * Called when kvm_arch_vcpu_create() cannot fail any more, i.e. kvm_arch_vcpu_destroy() undoes
+ * it.  Neither this nor recording ever fails: an exit for which there is no memory is dropped,
+ * and counted as such.
  */
 void kvm_exit_stats_vcpu_create(struct kvm_vcpu *vcpu)
 {

@@ -174,7 +174,6 @@ static void remember(struct gone_vm *gone)
 	free_gone_vm(oldest);
 }
 
-/* Last in a reset: who has read totals from before it holds the lock until they are kept. */
 void kvm_exit_stats_forget_gone_vms(void)
 {
 	struct gone_vm *gone, *next;
