@@ -30,7 +30,7 @@ shell:
 clean:
 	rm -rf build
 
-##@ Tests (make check test: what CI runs)
+##@ Tests (make check test QUICK=1: what CI runs)
 
 ## on both vendors, in emulated machines: a real guest, unit tests, selftests, KVM as modules,
 ## built in, and in place of Debian's, access rights, fuzz, torture, enemies, cost; here: the
@@ -164,7 +164,7 @@ recipe:
 ##= CPU=amd for run and shell: a machine with SVM in place of VMX
 ##= BASE=7.3 for all: Debian's linux-source-7.3, or 6.1, in place of 6.12, and the patches for
 ##  that; all is built in build/7.3, where the whole patch is, too.  Only for 6.12: submission,
-##  recipe, figures, dkms, and bench without QUICK=1
+##  recipe, figures, dkms, host-test, and bench without QUICK=1
 ##= KERNEL=PATH for all: that source of Linux, a directory or a tarball, in place of Debian's;
 ##  BASE says which patches are for it.  Elsewhere than on Debian it says what is missing, and
 ##  installs nothing.  Not for what is about Debian's own kernel: modules, dkms, deb, host-test
