@@ -7,6 +7,8 @@
 . "$(dirname "$0")/lib.sh"
 
 share=$build/host-root
+# The emulated host finds only the compiler cache of this machine's root.
+unset CCACHE_DIR
 
 # Make what such a host has in addition to the files of this machine.
 make_share()
