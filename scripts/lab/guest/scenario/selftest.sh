@@ -45,5 +45,6 @@ for time in cycles away; do
 	check "slow exits have their $time" grep -qE "^(IO_INSTRUCTION|io) $time cycles=[1-9]" "${TABLE}_slow"
 done
 # Not only one that takes longer than all before it, of which this loop has few
+# shellcheck disable=SC2016  # a field
 check "each slow handling has the guest's RIP" \
 	awk '$2 == "cycles" { of++; with += / rip=0x/ } END { exit !of || with != of }' "${TABLE}_slow"
