@@ -149,8 +149,21 @@ write_iso()
 	rm -r "$iso"
 }
 
-# Bochs needs a terminal, and stalls if nobody reads from it, hence socat.  Ignore the exit
-# status: Bochs takes the reset at the end of L1 for a panic.
+# Bochs draws L1's screen on a terminal that it makes itself.  The cursor blinks, so after some
+# minutes that terminal is full, and Bochs stalls: read from it until Bochs ends.
+drain_screen()
+{
+	local screen='' tries=0
+
+	while [ -z "$screen" ] && ((tries++ < 100)); do
+		sleep 0.1
+		screen=$(sed -n 's/^Bochs connected to screen "\(.*\)".*/\1/p' "$out/terminal.log" 2>/dev/null) || true
+	done
+	cat "$screen" >/dev/null 2>&1 || true
+}
+
+# Bochs needs another terminal, and stalls if nobody reads from it, hence socat.  Ignore the
+# exit status: Bochs takes the reset at the end of L1 for a panic.
 boot_bochs()
 {
 	# With two CPUs, a CPU that was idle may have no timer tick for up to a second when it
@@ -163,8 +176,10 @@ boot_bochs()
 		-e "s|@COM1@|$com1|" "$top/scripts/lab/bochsrc.in" >"$out/bochsrc"
 	echo c >"$out/continue"
 	local bochs="timeout -k 5 $limit bochs-bin -q -f $out/bochsrc -rc $out/continue"
+	drain_screen &
 	socat -u SYSTEM:"echo \$\$ >$out/pid; exec $bochs",pty,setsid,ctty,stderr \
 		CREATE:"$out/terminal.log" 2>/dev/null || true
+	wait $!
 	rm -f "$out/l1.iso" "$out/boot.rom" "$out/pid"
 }
 

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# boot: memory=768 limit=1800
+# boot: memory=768 limit=900
 # Debian's kernel: load its own KVM, then the patched one in its place with reload.sh, which must
 # bring the old one back if the new one does not load.  depmod and modprobe have their full path, as
 # this shell, which is of busybox, has commands of these names itself.
