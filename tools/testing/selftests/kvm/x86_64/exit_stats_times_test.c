@@ -214,13 +214,10 @@ TEST_F(exit_stats_times, blocked)
 	passed = rdtsc() - start;
 	passed_ns = timespec_to_ns(timespec_elapsed(began));
 
-	/*
-	 * The guest itself uses some of the time, most of it in the first round, and a host that
-	 * is busy takes some of it from an emulated CPU.
-	 */
+	/* The guest itself uses some of the time, most of it in the first round. */
 	rounds = passed * (NR_ROUNDS - 1) * ROUND_MS * 1000000 / passed_ns;
 	blocked = number_of(&exit_stats_hlt, "away_blocked");
-	TEST_ASSERT(blocked >= rounds / 2 && blocked < passed,
+	TEST_ASSERT(blocked >= rounds / 10 * 9 && blocked < passed,
 		    "%lu cycles blocked, all rounds but one took %lu of %lu", blocked, rounds,
 		    passed);
 	TEST_ASSERT_EQ(exit_stats_sum(EXIT_STATS_AWAY_BLOCKED), blocked);
