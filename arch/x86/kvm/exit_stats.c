@@ -500,7 +500,7 @@ static struct kvm_exit_stat **kvm_exit_stats_get_level(struct kvm_vcpu_exit_stat
 
 	if (!stats->nested) {
 		nested = kcalloc(EXIT_STATS_PLACES - KVM_EXIT_STATS_MAX_ROWS, sizeof(*nested),
-				 EXIT_STATS_GFP | __GFP_ACCOUNT);
+				 EXIT_STATS_GFP);
 		/* Readers must see it zeroed; the same below. */
 		smp_store_release(&stats->nested, nested);
 		WRITE_ONCE(has_nested, true);
@@ -522,13 +522,13 @@ static struct kvm_exit_stat *kvm_exit_stats_get_row(struct kvm_vcpu_exit_stats *
 
 	stat = rows[row];
 	if (!stat) {
-		stat = kmem_cache_zalloc(row_cache, EXIT_STATS_GFP | __GFP_ACCOUNT);
+		stat = kmem_cache_zalloc(row_cache, EXIT_STATS_GFP);
 		kvm_exit_late_alloc(row);
 		/* Pairs with READ_ONCE() in kvm_exit_stats_get() */
 		smp_store_release(&rows[row], stat);
 	}
 	if (stat && !stat->keys && keys_cache && kvm_exit_stats_keeps_keys()) {
-		keys = kmem_cache_zalloc(keys_cache, EXIT_STATS_GFP | __GFP_ACCOUNT);
+		keys = kmem_cache_zalloc(keys_cache, EXIT_STATS_GFP);
 		/* Pairs with READ_ONCE() in kvm_exit_stats_copy() */
 		smp_store_release(&stat->keys, keys);
 	}
@@ -859,8 +859,7 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_set_user_reason(struct kvm_vcpu *vcpu, u32 
 
 	stats->user_reason = min_t(u32, reason, EXIT_STATS_USER_ERROR) + 1;
 	if (stats->last && !stats->last->user) {
-		struct kvm_exit_user *user = kzalloc(sizeof(*user),
-						     EXIT_STATS_GFP | __GFP_ACCOUNT);
+		struct kvm_exit_user *user = kzalloc(sizeof(*user), EXIT_STATS_GFP);
 
 		/* Pairs with READ_ONCE() in kvm_exit_stats_copy() */
 		smp_store_release(&stats->last->user, user);

@@ -307,7 +307,7 @@ static __always_inline void kvm_exit_stats_begin_user(struct kvm_vcpu *vcpu, int
 extern struct kvm_exit_stats_isa kvm_exit_stats_isa;
 
 /* For what is recorded: if there is no memory, exits are dropped, and nobody is killed. */
-#define EXIT_STATS_GFP			(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
+#define EXIT_STATS_GFP			(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 
 /* A number of a row: a file in sysfs, and a column of the tables in debugfs */
 struct kvm_exit_number {

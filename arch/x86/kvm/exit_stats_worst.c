@@ -60,7 +60,8 @@ void kvm_exit_late_alloc(unsigned int row)
 	if (READ_ONCE(late[row]))
 		return;
 
-	both = kcalloc(2, sizeof(*both), EXIT_STATS_GFP);
+	/* Of all VMs, so no VM is charged for it. */
+	both = kcalloc(2, sizeof(*both), EXIT_STATS_GFP & ~__GFP_ACCOUNT);
 	raw_spin_lock(&worst_lock);
 	if (!late[row])
 		swap(late[row], both);
