@@ -749,6 +749,12 @@ static bool kvm_exit_stats_last_is_current(const struct kvm_vcpu_exit_stats *sta
 	return stats->last && era_is_same(stats->era, READ_ONCE(kvm_exit_stats_era));
 }
 
+/* Or else the exit is still being handled, and the guest's registers are not final. */
+static bool kvm_exit_stats_is_recorded(const struct kvm_vcpu_exit_stats *stats)
+{
+	return stats->last_tsc == stats->exit_tsc;
+}
+
 VISIBLE_IF_KUNIT void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu,
 					      enum kvm_exit_stats_part part, u64 tsc)
 {
@@ -761,7 +767,7 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_begin_at(struct kvm_vcpu *vcpu,
 	stats->part_tsc = tsc;
 	stats->polled_ns = kvm_exit_stats_polled_ns(vcpu);
 	/* The register cannot be read here, but KVM often has it cached. */
-	if (stats->last_tsc == stats->exit_tsc && kvm_register_is_available(vcpu, VCPU_REG_RIP))
+	if (kvm_exit_stats_is_recorded(stats) && kvm_register_is_available(vcpu, VCPU_REG_RIP))
 		kvm_exit_worst_set_rip(vcpu);
 
 	if (part == EXIT_STATS_USER && kvm_exit_stats_last_is_current(stats) &&
@@ -813,8 +819,8 @@ VISIBLE_IF_KUNIT void kvm_exit_stats_end_at(struct kvm_vcpu *vcpu,
 		kvm_exit_stats_end_current(stats, part, cycles);
 	WRITE_ONCE(stats->era, stats->era | ERA_PARTED);
 
-	/* An exit that is still being handled is not recorded yet, and was preempted. */
-	if (stats->last_tsc != stats->exit_tsc) {
+	/* Only a preemption can have been before that. */
+	if (!kvm_exit_stats_is_recorded(stats)) {
 		stats->handling_preempted += cycles;
 		return;
 	}
