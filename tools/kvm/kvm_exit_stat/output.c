@@ -34,14 +34,19 @@ static bool is_replaceable(const char *path)
 	return stat(path, &st) < 0 || S_ISREG(st.st_mode);
 }
 
-/* Resolve @path, so that a symbolic link stays, and the file that it points to is replaced. */
+/*
+ * Resolve @path, so that a symbolic link stays, and the file that it points to is replaced.
+ * Call stat() first: realpath() also follows links that the kernel refuses to follow, i.e.
+ * those of other users in a directory like /tmp, see fs.protected_symlinks.
+ */
 static char *find_target(const char *path)
 {
 	struct stat st;
-	char *target = realpath(path, NULL);
 
-	if (target || errno != ENOENT)
-		return target;
+	if (stat(path, &st) == 0)
+		return realpath(path, NULL);
+	if (errno != ENOENT)
+		return NULL;
 	if (lstat(path, &st) == 0) {
 		/* A dangling link */
 		errno = ENOENT;

@@ -225,6 +225,11 @@ is_refused()
 	kes record "$(printf 'x%.0s' {1..300})"
 	fails 8
 	alone dir
+	# A link that cannot be followed is no new file.
+	ln -s loop loop
+	kes record loop
+	fails 8 'cannot write loop'
+	[[ -L loop ]]
 }
 
 @test "record: that fails to read leaves the old file, and no other" {
