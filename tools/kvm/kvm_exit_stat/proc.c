@@ -79,6 +79,12 @@ static void parse_name(char *to, size_t size, const char *value)
 	copy_value(to, size, name);
 }
 
+/*
+ * Where to stop: execve() takes 6 MiB at most, but by prctl() a process can have any of its
+ * memory for a command line.
+ */
+#define MAX_WORDS_LEN	(8 << 20)
+
 /* The command line of a process: a NUL ends each word, and two the last.  NULL if not readable. */
 static char *read_words(const char *sysroot, uint64_t pid, size_t *length)
 {
@@ -100,7 +106,7 @@ static char *read_words(const char *sysroot, uint64_t pid, size_t *length)
 			break;
 		words = longer;
 		*length += fread(words + *length, 1, size - *length, file);
-		if (*length < size)
+		if (*length < size || size >= MAX_WORDS_LEN)
 			break;
 	}
 	fclose(file);

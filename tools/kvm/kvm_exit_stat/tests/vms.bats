@@ -128,6 +128,12 @@ vms_of()
 	} >"$ROOT/proc/3000/cmdline"
 	kes --vms --csv -o NAME -s VM
 	[[ ${lines[3]} =~ ^n{255}$ ]] || with "a long name"
+	# Longer than what a process can be started with
+	printf '%s\0' qemu -name a >"$ROOT/proc/3000/cmdline"
+	truncate -s 9M "$ROOT/proc/3000/cmdline"
+	printf '%s\0' -name b >>"$ROOT/proc/3000/cmdline"
+	kes --vms -J -o NAME -s VM
+	jq_is '.[0].vms[2].name' '"a"' || with "9 MiB of words"
 }
 
 @test "--vms: what JSON escapes, and what it does not" {
