@@ -140,6 +140,19 @@ static enum status read_one_more(struct vms *vms, const struct source *source,
 	return STATUS_OK;
 }
 
+/* NULL after the last entry.  @status becomes an error if the directory cannot be read. */
+static struct dirent *next_entry(DIR *dir, const char *path, const char *vanished,
+				 enum status *status)
+{
+	struct dirent *entry;
+
+	errno = 0;
+	entry = readdir(dir);
+	if (!entry && errno)
+		*status = cannot_read(path, "", vanished);
+	return entry;
+}
+
 static enum status end_vms(struct vms *vms, DIR *dir, enum status status)
 {
 	closedir(dir);
@@ -169,7 +182,7 @@ enum status read_vms(struct vms *vms, const struct source *source, const struct 
 	status = open_debugfs(source, path, &dir);
 	if (status)
 		return status;
-	while (!status && (entry = readdir(dir))) {
+	while (!status && (entry = next_entry(dir, path, "kvm.ko was unloaded", &status))) {
 		if (is_vm_dir(entry->d_name))
 			status = read_one_more(vms, source, before, entry->d_name, -1);
 	}
@@ -190,12 +203,21 @@ enum status read_vcpus(struct vms *vms, const struct source *source, const struc
 	dir = opendir(path);
 	if (!dir)
 		return cannot_read(path, "", "the VM is gone");
-	while (!status && (entry = readdir(dir))) {
+	while (!status && (entry = next_entry(dir, path, "the VM is gone", &status))) {
 		uint64_t vcpu;
 
 		if (!strncmp(entry->d_name, "vcpu", 4) &&
 		    parse_whole_number(entry->d_name + 4, &vcpu) && vcpu <= INT_MAX)
 			status = read_one_more(vms, source, before, source->dir, (int)vcpu);
+	}
+	/*
+	 * A directory that is being removed has no entries, not even ".", and readdir() takes
+	 * that for its end.  Then vCPUs may have been left out because the VM goes.
+	 */
+	rewinddir(dir);
+	if (!status && !readdir(dir)) {
+		errno = ENOENT;
+		status = cannot_read(path, "", "the VM is gone");
 	}
 	return end_vms(vms, dir, status);
 }
@@ -263,7 +285,7 @@ enum status read_chains(const struct source *source, struct snapshot *snapshot)
 static enum status read_identities(struct vms *vms, const struct source *source)
 {
 	enum status status = STATUS_OK;
-	char path[PATH_MAX];
+	char path[PATH_MAX], table[PATH_MAX];
 	struct dirent *entry;
 	DIR *dir;
 
@@ -271,19 +293,19 @@ static enum status read_identities(struct vms *vms, const struct source *source)
 	status = open_debugfs(source, path, &dir);
 	if (status)
 		return status;
-	while (!status && (entry = readdir(dir))) {
+	while (!status && (entry = next_entry(dir, path, "kvm.ko was unloaded", &status))) {
 		struct vm *vm;
 
 		if (!is_vm_dir(entry->d_name))
 			continue;
 		vm = add_vm(vms, entry->d_name, -1);
 		if (vm)
-			status = make_table_path(path, source->sysroot, vm->dir, -1);
+			status = make_table_path(table, source->sysroot, vm->dir, -1);
 		else
 			status = fail(STATUS_SYSTEM, "out of memory");
 		if (status)
 			break;
-		status = source_read_head(path, &vm->identity);
+		status = source_read_head(table, &vm->identity);
 		/* Lockdown keeps all heads: do not say that there is no such VM. */
 		if (status == STATUS_PERMISSION)
 			break;

@@ -354,6 +354,25 @@ vms_of()
 	fails 2 --interval
 }
 
+@test "--per-vcpu, --chain: the VM goes while its vCPUs are read, status 6" {
+	local mode
+
+	for mode in --per-vcpu --chain; do
+		vm 2000-11 nr=17 vcpus=2
+		cp "$DEBUGFS/2000-11/vcpu1/exit_stats" table
+		rm "$DEBUGFS/2000-11/vcpu1/exit_stats"
+		mkfifo "$DEBUGFS/2000-11/vcpu1/exit_stats"
+		# When the tool has opened that table, remove the VM, and have the tool read on.
+		# shellcheck disable=SC2016
+		timeout "$LIMIT" bash -c 'exec >"$1/vcpu1/exit_stats" && rm -r "$1" && cat table' \
+			- "$DEBUGFS/2000-11" 3>&- &
+		kes --vm 2000-11 "$mode"
+		wait
+		fails 6 2000-11 || with "$mode"
+		same "$output" "" || with "$mode"
+	done
+}
+
 @test "--per-vcpu -i: an interval, and the VM goes" {
 	start --vm win11 --per-vcpu -i 0.4 -J -o VCPU,COUNT
 	freeze
