@@ -27,12 +27,11 @@ enum status sampler_read(struct sampler *sampler, struct snapshot *snapshot)
 
 	sampler_advance(sampler);
 	status = source_read(sampler->source, snapshot);
-	/* A new VM can get the directory of one that is gone, but not its number. */
-	if (!status && snapshot->vm != sampler->last.vm) {
+	if (status)
+		return status;
+	status = source_check_vm(sampler->source, sampler->last.vm, snapshot->vm);
+	if (status)
 		snapshot_free(snapshot);
-		status = fail(STATUS_VANISHED, "%s: the VM is gone, another has its place",
-			      sampler->source->table);
-	}
 	return status;
 }
 

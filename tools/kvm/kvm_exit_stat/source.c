@@ -116,6 +116,13 @@ static enum status cannot_read_table(const char *path)
 	return cannot_read(path, "", "the VM is gone");
 }
 
+enum status source_check_vm(const struct source *source, uint64_t before, uint64_t now)
+{
+	if (now == before)
+		return STATUS_OK;
+	return fail(STATUS_VANISHED, "%s: the VM is gone, another has its place", source->table);
+}
+
 /*
  * Read a file in sysfs, relative to the directory that source_open() has opened.  By its
  * path, the directory could be that of a module that was loaded anew, with other counters.

@@ -85,6 +85,12 @@ enum status source_read(const struct source *source, struct snapshot *snapshot);
 enum status source_read_table(const struct source *source, const char *path,
 			      struct snapshot *snapshot, struct identity *identity);
 
+/*
+ * Compare the numbers of the VM in two readings: a new VM can get the directory of one that is
+ * gone, but not its number.  STATUS_VANISHED if it is another.
+ */
+enum status source_check_vm(const struct source *source, uint64_t before, uint64_t now);
+
 /* Only what the head of a table says */
 enum status source_read_head(const char *path, struct identity *identity);
 

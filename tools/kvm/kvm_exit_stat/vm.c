@@ -191,6 +191,7 @@ enum status read_vms(struct vms *vms, const struct source *source, const struct 
 
 enum status read_vcpus(struct vms *vms, const struct source *source, const struct vms *before)
 {
+	struct identity identity;
 	char path[PATH_MAX];
 	struct dirent *entry;
 	enum status status;
@@ -209,6 +210,12 @@ enum status read_vcpus(struct vms *vms, const struct source *source, const struc
 		if (!strncmp(entry->d_name, "vcpu", 4) &&
 		    parse_whole_number(entry->d_name + 4, &vcpu) && vcpu <= INT_MAX)
 			status = read_one_more(vms, source, before, source->dir, (int)vcpu);
+	}
+	if (!status)
+		status = source_read_head(source->table, &identity);
+	if (!status) {
+		vms->vm = identity.number;
+		status = source_check_vm(source, before ? before->vm : vms->vm, vms->vm);
 	}
 	/*
 	 * A directory that is being removed has no entries, not even ".", and readdir() takes

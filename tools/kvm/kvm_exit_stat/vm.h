@@ -24,6 +24,8 @@ struct vms {
 	/* UTC and CLOCK_BOOTTIME of the reading, in seconds */
 	double time;
 	double uptime;
+	/* Number of the VM, if these are its vCPUs */
+	uint64_t vm;
 };
 
 /*
@@ -33,7 +35,10 @@ struct vms {
  */
 enum status read_vms(struct vms *vms, const struct source *source, const struct vms *before);
 
-/* The same of the vCPUs of the VM that @source is of.  STATUS_VANISHED if it is gone. */
+/*
+ * The same of the vCPUs of the VM that @source is of.  STATUS_VANISHED if it is gone, or is not
+ * that of @before.
+ */
 enum status read_vcpus(struct vms *vms, const struct source *source, const struct vms *before);
 
 /*

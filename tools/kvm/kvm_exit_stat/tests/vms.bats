@@ -412,6 +412,13 @@ vms_of()
 	finish
 	fails 6 '2000-11.*the VM is gone'
 	same "$(wc -l <f.json)" 1
+	start --vm 2000-11 --per-vcpu -i 0.4 -n 1 --csv -o VCPU
+	freeze
+	sed -i 's/^vm .*/vm 22/' "$DEBUGFS"/2000-11/{,vcpu?/}exit_stats
+	thaw
+	finish
+	fails 6 '2000-11.*the VM is gone, another'
+	same "$output" ""
 }
 
 # gone LINE...: VMs that are gone
