@@ -27,6 +27,15 @@ static struct value get_identity(const struct column *column, const struct snaps
 	return (struct value){ .known = n, .n = n };
 }
 
+/* Only a kernel whose tables have no heads does not tell: then there is no number either. */
+static struct value get_nr_vcpus(const struct column *column, const struct snapshot *snapshot,
+				 const struct reason *reason)
+{
+	const struct identity *identity = &vm_of(snapshot)->identity;
+
+	return (struct value){ .known = identity->number, .n = identity->nr_vcpus };
+}
+
 /* A text of struct vm */
 static struct value get_text(const struct column *column, const struct snapshot *snapshot,
 			     const struct reason *reason)
@@ -130,8 +139,7 @@ static const struct {
 	  { "CGROUP", "the cgroup of its process when it was created", KIND_TEXT, ALWAYS, get_text,
 	    OF_VM(identity.cgroup) } },
 	{ VMS | GONE,
-	  { "VCPUS", "number of its vCPUs", KIND_COUNT, ALWAYS, get_identity,
-	    OF_VM(identity.nr_vcpus) } },
+	  { "VCPUS", "number of its vCPUs", KIND_COUNT, ALWAYS, get_nr_vcpus } },
 	{ GONE, { "ENDED", "seconds since its end", KIND_RATE, ALWAYS, get_ended } },
 	{ VMS | VCPUS,
 	  { "AGE", "seconds since the VM was created", KIND_RATE, ALWAYS, get_age } },

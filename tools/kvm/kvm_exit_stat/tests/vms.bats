@@ -171,6 +171,17 @@ vms_of()
 	same "${lines[0]}" '0 VMs: 0 exits'
 }
 
+@test "--vms, --dead: no vCPUs are 0 of them" {
+	sed -i 's/^vcpus 1/vcpus 0/' "$DEBUGFS/3000-9/exit_stats"
+	kes --vms -J -o VCPUS -s VM
+	ok
+	jq_is '.[0].vms|map(.vcpus)' '[2,1,0]'
+	gone '3 812 a / 1 2 0 0 0 0 0 0 0 0 0 0 -'
+	kes --dead --csv -o VM,VCPUS
+	ok
+	same "${lines[1]}" 3,0
+}
+
 @test "--vms: a kernel without heads" {
 	sed -i '1,/^vcpus/d' "$DEBUGFS"/*/exit_stats
 	kes --vms -J -o VM,NAME,PID,VCPUS,RATE,COUNT -s PID
