@@ -278,6 +278,8 @@ static enum status get_snapshot(const struct position *at, struct json_object *o
 			return malformed(at, "reasons", "has a name that is none of a reason");
 		if (snapshot->nr_reasons == MAX_REASONS)
 			return malformed(at, "reasons", "has more than 256 reasons");
+		if (!json_object_is_type(member, json_type_object))
+			return malformed(at, name, "is no object");
 		reason = snapshot_add(snapshot, name);
 		if (!reason)
 			return fail(STATUS_SYSTEM, "out of memory");

@@ -606,6 +606,10 @@ edit()
 		edit bad "$change"
 		is_refused bad || with "$change"
 	done
+	for change in null 1 '"x"' []; do
+		edit bad ".reasons.hlt = $change"
+		is_refused bad "bad, line 1: 'hlt' is no object" || with "$change"
+	done
 }
 
 @test "files: numbers that do not fit" {
