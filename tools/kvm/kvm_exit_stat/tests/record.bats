@@ -381,6 +381,25 @@ is_refused()
 	same "$output" ""
 }
 
+@test "record -i: a reading that resets cut is left out, and the status does not tell" {
+	local total
+
+	total=$(<"$STATS/total_exits")
+	start record -i 0.3 -n 2 f.json
+	freeze
+	put "$STATS/total_exits" 99
+	thaw
+	poll grep -q 'do not add up' "$DIR/err"
+	freeze
+	put "$STATS/total_exits" "$total"
+	thaw
+	finish
+	fails 0 'counters were reset'
+	same "$(wc -l <f.json)" 2
+	files diff f.json f.json
+	ok
+}
+
 @test "record -i: messages do not get into the file, if standard error is closed" {
 	local closed
 
