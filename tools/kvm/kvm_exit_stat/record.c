@@ -469,13 +469,14 @@ enum status summarize_recording(struct snapshot *summary, const struct recording
 		return snapshot_subtract(summary, first, &first[recording->nr - 1]);
 
 	*summary = *first;
+	/* Callers free both, even if memory is short. */
+	summary->keys = NULL;
+	summary->nr_keys = 0;
 	summary->reasons = calloc(summary->nr_reasons + 1, sizeof(*summary->reasons));
 	if (!summary->reasons)
 		return fail(STATUS_SYSTEM, "out of memory");
 	for (size_t i = 0; i < first->nr_reasons; i++)
 		summary->reasons[i] = first->reasons[i];
-	summary->keys = NULL;
-	summary->nr_keys = 0;
 	for (size_t i = 0; i < first->nr_keys; i++) {
 		const struct key *key = &first->keys[i];
 		struct key *copy = snapshot_add_key(summary, key->reason, key->text);
