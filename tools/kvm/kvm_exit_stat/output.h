@@ -8,8 +8,8 @@
 
 /*
  * A file that is replaced as a whole, or not at all: output goes to a temporary file in
- * the same directory, which is renamed when all is written.  Only SIGKILL can leave the
- * temporary file behind.
+ * the same directory, which is renamed when all is written.  Only a signal that ends the
+ * program at once can leave the temporary file behind: SIGKILL, or the same signal once more.
  *
  * What cannot be replaced, e.g. a device or /dev/stdout, is written directly.
  */
