@@ -667,6 +667,13 @@ static noinline void kvm_exit_stats_interval_over(void)
 	unsigned int interval = READ_ONCE(exit_stats_interval);
 	s64 left = atomic64_read(&countdown);
 
+	/*
+	 * On the fastpath, KVM no longer checks for a reschedule, which waking the worker may
+	 * ask for.  Leave the summary to the next exit that is on the slow path.
+	 */
+	if (irqs_disabled())
+		return;
+
 	while (interval && left < 0) {
 		if (!atomic64_try_cmpxchg(&countdown, &left, left + interval))
 			continue;
