@@ -191,7 +191,7 @@ enum status read_vms(struct vms *vms, const struct source *source, const struct 
 
 enum status read_vcpus(struct vms *vms, const struct source *source, const struct vms *before)
 {
-	struct identity identity;
+	struct identity identity = {};
 	char path[PATH_MAX];
 	struct dirent *entry;
 	enum status status;
