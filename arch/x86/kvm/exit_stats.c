@@ -126,7 +126,10 @@ static struct kvm_exit_row row_copy;
 static u64 gone_dropped;
 static u64 gone_clock_warps;
 
-/* Exits until the next summary is due, less 1. */
+/*
+ * Exits until the next summary is due, less 1.  Negative while one is due that no exit on the
+ * slow path has found.
+ */
 static atomic64_t countdown ____cacheline_aligned_in_smp;
 
 /* Serializes the printing of summaries. */
@@ -659,8 +662,9 @@ EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stats_record_at);
 #endif
 
 /*
- * One interval or several are over, and a summary is due for each: whoever finds the
- * counter negative refills it.  Called in any context, never waits.
+ * One interval or several are over, and a summary is due for each.  Whoever finds the counter
+ * negative refills it, except on KVM's fastpath, where it stays negative for the next exit on
+ * the slow path.  Never waits.
  */
 static noinline void kvm_exit_stats_interval_over(void)
 {
