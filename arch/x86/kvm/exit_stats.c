@@ -98,7 +98,7 @@ static DEFINE_STATIC_KEY_FALSE(kvm_exit_stats_summaries);
 /* Incremented when a window of time ends, see kvm_exit_late_turn(): voids no stamp */
 #define ERA_TURN		BIT_ULL(56)
 #define ERA_TURNS		GENMASK_ULL(62, 56)
-/* Only in the era of a vCPU: its next record must take the slow path. */
+/* Only in the era of a vCPU: its next record must take the rare path. */
 #define ERA_PARTED		BIT_ULL(63)
 
 static u64 kvm_exit_stats_era __read_mostly = 1;
@@ -203,7 +203,7 @@ static bool kvm_exit_times_are_none(const struct kvm_exit_times *times)
 /* Times from here on, and negative ones, need more than kvm_exit_times_bucket(). */
 #define EXIT_STATS_LONG		BIT_ULL(EXIT_STATS_HIST_BUCKETS - 2)
 
-/* Exits from slow_cycles on are listed.  The slow path sees all from long_cycles on. */
+/* Exits from slow_cycles on are listed.  The rare path sees all from long_cycles on. */
 static unsigned int exit_stats_slow_us;
 static u64 slow_cycles __read_mostly = U64_MAX;
 static u64 long_cycles __read_mostly = EXIT_STATS_LONG;
@@ -1370,7 +1370,7 @@ void kvm_exit_stats_free_table(struct kvm_exit_stats_table *table)
 	kvfree(table);
 }
 
-/* Make the next exit of each vCPU take the slow path. */
+/* Make the next exit of each vCPU take the rare path. */
 static void kvm_exit_stats_turn_era(void)
 {
 	lockdep_assert_held(&kvm_exit_stats_lock);
