@@ -17,9 +17,9 @@
  * vCPU has no away time yet.
  *
  * There are more stamps where a vCPU is away for another reason than KVM, which is rare.
- * Such parts of an away time are kept with the vCPU until their exit is closed.  What is
- * known of them besides the time is recorded at once: what KVM_RUN returned with, for the
- * exit before it, and the processes that most often took the CPU of a vCPU.
+ * Such parts of an away time are kept with the vCPU until their exit is closed.
+ * What is known of them besides the time is recorded at once: what KVM_RUN returned with,
+ * for the exit before it, and the processes that most often took the CPU of a vCPU.
  *
  * Each vCPU has a table, with a row for each reason that it has met, and nobody else
  * has any: the system is the sum of the vCPUs that live, and of the rows of those that
@@ -28,11 +28,11 @@
  * count, and walk tables under the mutex under which vCPUs come and go: what a vCPU has
  * recorded is seen exactly once, before it goes and after.
  *
- * A guest that nests has rows of its own for L2.  While "keys" is on, a row has keys, too,
- * i.e. what its exits were for: see exit_stats_top.c.
+ * A guest that nests has rows of its own for L2.
+ * While "keys" is on, a row has keys, too, i.e. what its exits were for: see exit_stats_top.c.
  *
- * The common exit is recorded without a call.  One that is the longest of its reason in the
- * current window of time takes a slower path, which describes it: see exit_stats_worst.c.
+ * The common exit is recorded without a call.  One that is the longest of its row in the
+ * current window of time takes the rare path, which describes it: see exit_stats_worst.c.
  *
  * The era says what is current.  Its lower half is the generation, which a reset
  * increments: a table of an older one is empty, for readers at once, and for its owner
@@ -40,6 +40,8 @@
  * switched, and odd while it is on.  A vCPU keeps the era of its last record: if one of
  * the two has changed, its stamps are void, so that no time begins in one era and ends
  * in another.
+ * Bits 56 to 62 count windows of time, and void nothing.
+ * Bit 63 is set only in the era of a vCPU: its next record must take the rare path.
  *
  * What is approximate: interrupts and preemption between T0 and T1 count as handling.
  * If a vCPU migrates to a CPU whose TSC lags behind, a later stamp can be less than an
@@ -208,7 +210,7 @@ static unsigned int exit_stats_slow_us;
 static u64 slow_cycles __read_mostly = U64_MAX;
 static u64 long_cycles __read_mostly = EXIT_STATS_LONG;
 
-/* The bucket of a time below long_cycles: fls64(), without a test for 0 */
+/* The bucket of a time below EXIT_STATS_LONG: fls64(), without a test for 0 */
 static __always_inline unsigned long kvm_exit_times_bucket(u64 cycles)
 {
 	return __fls(2 * (unsigned long)cycles + 1);
