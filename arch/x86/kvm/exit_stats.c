@@ -542,9 +542,14 @@ static struct kvm_exit_stat *kvm_exit_stats_get_row(struct kvm_vcpu_exit_stats *
 }
 
 /*
- * Record any exit: the first one of a reason or of an era, one with parts, with a long
- * time, or with a TSC that went back.  Returns false if that needs memory while interrupts
- * are disabled, i.e. in the fastpath: the exit is then recorded after it.
+ * The rare path, which records any exit.  The common path leaves to it
+ *  - the first exit of a reason or of an era, and one with parts
+ *  - a long time, and a TSC that went back
+ *  - the longest time of a row in the current window
+ *  - all exits of L2
+ *  - the first key of a row, and one of another kind
+ * Returns false if that needs memory while interrupts are disabled, i.e. in the fastpath:
+ * the exit is then recorded after it.
  */
 static noinline bool kvm_exit_stats_record_rare(struct kvm_vcpu *vcpu, u64 tsc)
 {

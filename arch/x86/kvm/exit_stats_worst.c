@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VM-Exit statistics: single exits, i.e. the longest of each reason, and slow ones.
+ * VM-Exit statistics: single exits, i.e. the longest of each reason, slow and last ones.
  *
  * The longest since the reset is in the row of the vCPU, beside the maximum.  The longest of
  * late is kept here, for the host, by windows of time: that of a window is shown until the
- * next one is over.  An exit that is not the longest of its reason in the current window
- * pays for neither.
+ * next one is over.  An exit that is not the longest of its row in the current window pays
+ * for neither.
+ *
+ * The last exits are in the chain of the vCPU, which each exit writes.
  */
 #define pr_fmt(fmt) "kvm_exit_stats: " fmt
 
