@@ -480,10 +480,12 @@ static void tell_lies(struct prng *prng, struct guest *guest)
 	struct kvm_vcpu_events events;
 	struct kvm_debugregs debugregs;
 	struct kvm_sregs sregs;
+	struct kvm_segment tr;
 	struct kvm_regs regs;
 	unsigned int lies;
 
 	kvm_ioctl(guest->vcpu.fd, "KVM_GET_SREGS", KVM_GET_SREGS, &sregs);
+	tr = sregs.tr;
 	for (lies = below(prng, 3); lies; lies--) {
 		struct kvm_segment *segment = &sregs.cs + below(prng, 8);
 
@@ -493,6 +495,8 @@ static void tell_lies(struct prng *prng, struct guest *guest)
 		else
 			flip(prng, &sregs, sizeof(sregs));
 	}
+	if (!is_vmx)
+		sregs.tr = tr;
 	if (ioctl(guest->vcpu.fd, KVM_SET_SREGS, &sregs) < 0)
 		did(LIES_REFUSED);
 
@@ -610,6 +614,7 @@ static void write_vmcbs(struct prng *prng)
 				put(at + i, number(prng));
 		}
 		put(at + VMCB_DR7, operand(prng, DR7));
+		put(at + VMCB_TR, VMCB_TSS);
 		/* An exception with vector 31, which KVM accepts and the CPU refuses */
 		if (chance(prng, 4))
 			put(at + VMCB_INJECTED, 0x8000031f);

@@ -45,6 +45,10 @@ enum page {
 /* The bits of DR7 that enable breakpoints, with which QEMU 7.2 crashes: never set them. */
 #define BREAKPOINTS	0xffull
 #define CS		0x08
+/*
+ * QEMU 7.2 crashes if an exception is to find its stack in a TSS that is not present or has
+ * another type: let nothing lie about TR on SVM.
+ */
 #define TR		0x18
 
 /* A page of code has a slot for each instruction and its operands; the last is the handler. */
@@ -376,6 +380,8 @@ static const struct {
 
 #define VMCB_INJECTED	0xa8
 #define VMCB_DR7	0x560
+#define VMCB_TR		0x490
+#define VMCB_TSS	(0x67008b0000 | TR)
 
 /* The fields of a VMCB: most intercepts of words 3 and 4, an ASID, and a 64-bit guest */
 static const struct field vmcb[] = {
@@ -383,7 +389,7 @@ static const struct field vmcb[] = {
 	{ 0x48, ADDRESS(BITMAPS) }, { 0x58, 1 },
 	{ 0x400, 0xffffffff0c930010 }, { 0x410, 0xffffffff029b0000 | CS },
 	{ 0x420, 0xffffffff0c930010 }, { 0x430, 0xffffffff0c930010 },
-	{ 0x460, 0x1full << 32 }, { 0x468, GDT }, { 0x490, 0x67008b0000 | TR }, { 0x498, TSS },
+	{ 0x460, 0x1full << 32 }, { 0x468, GDT }, { VMCB_TR, VMCB_TSS }, { 0x498, TSS },
 	{ 0x4d0, EFER | EFER_SVME }, { 0x548, CR4 }, { 0x550, ADDRESS(PML4) }, { 0x558, CR0 },
 	{ 0x568, 0xffff0ff0 }, { 0x570, RFLAGS }, { 0x578, L2_CODE },
 	{ 0x5d8, STACK_TOP }, { 0x668, 0x0007040600070406 },
