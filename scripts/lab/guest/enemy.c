@@ -1057,7 +1057,7 @@ static void run_attack(unsigned int nr)
  * is more.  In a short run, the slab cache of rows reports a leak when KVM is unloaded.  With
  * kmemleak, there is no limit, as kmemleak and what KASAN frees late take memory themselves.
  */
-#define MOST_MEMORY	(1 << 20)
+#define MOST_MEMORY	(2 << 20)
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 
 /* Wait before, as some memory is freed with a delay. */
