@@ -1057,7 +1057,7 @@ static void run_attack(unsigned int nr)
  * is more.  In a short run, the slab cache of rows reports a leak when KVM is unloaded.  With
  * kmemleak, there is no limit, as kmemleak and what KASAN frees late take memory themselves.
  */
-#define MOST_MEMORY	(2 << 20)
+#define MOST_MEMORY	(1 << 20)
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 
 /* Wait before, as some memory is freed with a delay. */
@@ -1111,13 +1111,16 @@ int main(int argc, char *argv[])
 		key_kinds[1].program = &keys_vmmcall_program;
 	}
 
-	/* Measure after the first round: later ones only replace what that leaves behind. */
+	/*
+	 * Measure after the first round, and anew until half of the time is over: later rounds
+	 * only replace what these leave behind.
+	 */
 	while (now() < start + seconds || works[PHASES].times < 2) {
 		for (i = 0; i < ARRAY_SIZE(attacks); i++)
 			run_attack(i);
 		test_laws(&table);
 		did(PHASES);
-		if (works[PHASES].times == 1) {
+		if (works[PHASES].times == 1 || now() < start + seconds / 2.0) {
 			before = memory();
 			vcpus = works[VCPUS].times;
 		}
