@@ -3,11 +3,9 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "column.h"
 #include "reason.h"
@@ -52,34 +50,27 @@ static enum status is_meant(const struct source *source, const char *name, const
 enum status find_reason(const struct source *source, const char *option, const char *text,
 			char name[REASON_NAME_LEN])
 {
-	enum status status = STATUS_OK;
-	struct dirent *entry;
 	bool found = false;
 	uint64_t code = 0;
 	bool coded = parse_code(text, &code);
+	enum status status = STATUS_OK;
+	const char *its;
 	DIR *dir;
-	int fd;
 
 	/* Look for the exact name first, as there can be names that differ in case only. */
 	if (source_has_reason(source, text)) {
 		snprintf(name, REASON_NAME_LEN, "%s", text);
 		return STATUS_OK;
 	}
-	fd = openat(source->sysfs_fd, "reasons", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		status = cannot_read(source->sysfs, "/reasons",
-				     "kvm_intel or kvm_amd was unloaded");
-		if (fd >= 0)
-			close(fd);
+	dir = open_reasons(source, &status);
+	if (!dir)
 		return status;
-	}
-	while (!status && !found && (entry = readdir(dir))) {
-		if (!is_reason_name(entry->d_name))
+	while (!status && !found && (its = next_reason(source, dir, &status))) {
+		if (!is_reason_name(its))
 			continue;
-		status = is_meant(source, entry->d_name, text, coded ? &code : NULL, &found);
+		status = is_meant(source, its, text, coded ? &code : NULL, &found);
 		if (found)
-			snprintf(name, REASON_NAME_LEN, "%.63s", entry->d_name);
+			snprintf(name, REASON_NAME_LEN, "%.63s", its);
 	}
 	closedir(dir);
 	if (!status && !found)

@@ -25,6 +25,8 @@
 
 #define MAX_TRIES	3
 
+#define MODULE_UNLOADED	"kvm_intel or kvm_amd was unloaded"
+
 #define SLOW	"/sys/kernel/debug/kvm_exit_stats_slow"
 
 /* A file in sysfs is shorter than a page. */
@@ -108,7 +110,42 @@ enum status cannot_read(const char *dir, const char *file, const char *vanished)
 
 static enum status cannot_read_sysfs(const struct source *source, const char *file)
 {
-	return cannot_read(source->sysfs, file, "kvm_intel or kvm_amd was unloaded");
+	return cannot_read(source->sysfs, file, MODULE_UNLOADED);
+}
+
+struct dirent *next_entry(DIR *dir, const char *path, const char *file, const char *vanished,
+			  enum status *status)
+{
+	struct dirent *entry;
+
+	errno = 0;
+	entry = readdir(dir);
+	if (!entry && errno)
+		*status = cannot_read(path, file, vanished);
+	return entry;
+}
+
+DIR *open_reasons(const struct source *source, enum status *status)
+{
+	int fd = openat(source->sysfs_fd, "reasons", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir)
+		return dir;
+	*status = cannot_read_sysfs(source, "/reasons");
+	if (fd >= 0)
+		close(fd);
+	return NULL;
+}
+
+const char *next_reason(const struct source *source, DIR *dir, enum status *status)
+{
+	struct dirent *entry;
+
+	do {
+		entry = next_entry(dir, source->sysfs, "/reasons", MODULE_UNLOADED, status);
+	} while (entry && entry->d_name[0] == '.');
+	return entry ? entry->d_name : NULL;
 }
 
 static enum status cannot_read_table(const char *path)
@@ -529,36 +566,27 @@ static enum status read_extras(const struct source *source, const struct columns
 
 static enum status read_reasons(const struct source *source, struct snapshot *snapshot)
 {
-	int fd = openat(source->sysfs_fd, "reasons", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	char names[] = STAT_COLUMNS, path[PATH_MAX + 16];
 	const char *fields[MAX_COLUMNS + 1];
 	struct columns columns = { .headless = true };
-	struct dirent *entry;
-	enum status status;
+	enum status status = STATUS_OK;
+	const char *name;
+	DIR *dir;
 
-	if (!dir) {
-		status = cannot_read_sysfs(source, "/reasons");
-		if (fd >= 0)
-			close(fd);
+	dir = open_reasons(source, &status);
+	if (!dir)
 		return status;
-	}
 
 	snprintf(path, sizeof(path), "%s/reasons", source->sysfs);
 	split(names, fields);
 	status = find_columns(path, fields, &columns);
-	while (!status && (errno = 0, entry = readdir(dir))) {
-		struct reason *reason;
+	while (!status && (name = next_reason(source, dir, &status))) {
+		struct reason *reason = add_reason(snapshot, path, name, &status);
 
-		if (entry->d_name[0] == '.')
-			continue;
-		reason = add_reason(snapshot, path, entry->d_name, &status);
 		if (reason)
 			status = read_stat(source, &columns, snapshot, reason) ?:
 				 read_extras(source, &columns, snapshot);
 	}
-	if (!status && errno)
-		status = cannot_read_sysfs(source, "/reasons");
 	closedir(dir);
 	return status;
 }

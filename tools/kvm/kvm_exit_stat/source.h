@@ -2,6 +2,7 @@
 #ifndef KVM_EXIT_STAT_SOURCE_H
 #define KVM_EXIT_STAT_SOURCE_H
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
 
@@ -137,6 +138,19 @@ enum status make_path(char path[PATH_MAX], const char *format, ...) __printf(2, 
 
 /* Say from errno why a file that was there cannot be read, see source.c */
 enum status cannot_read(const char *dir, const char *file, const char *vanished);
+
+/*
+ * NULL after the last entry.  @status becomes an error if the directory, which is @file below
+ * @path, cannot be read.
+ */
+struct dirent *next_entry(DIR *dir, const char *path, const char *file, const char *vanished,
+			  enum status *status);
+
+/* The directory in sysfs that has one directory for each reason.  NULL after an error */
+DIR *open_reasons(const struct source *source, enum status *status);
+
+/* The name of the next reason, or NULL after the last one and, with @status, after an error */
+const char *next_reason(const struct source *source, DIR *dir, enum status *status);
 
 /* Whether the extras of this reason are to be read */
 bool source_wants(const struct source *source, const char *reason);

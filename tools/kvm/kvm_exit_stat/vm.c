@@ -140,19 +140,6 @@ static enum status read_one_more(struct vms *vms, const struct source *source,
 	return STATUS_OK;
 }
 
-/* NULL after the last entry.  @status becomes an error if the directory cannot be read. */
-static struct dirent *next_entry(DIR *dir, const char *path, const char *vanished,
-				 enum status *status)
-{
-	struct dirent *entry;
-
-	errno = 0;
-	entry = readdir(dir);
-	if (!entry && errno)
-		*status = cannot_read(path, "", vanished);
-	return entry;
-}
-
 static enum status end_vms(struct vms *vms, DIR *dir, enum status status)
 {
 	closedir(dir);
@@ -182,7 +169,7 @@ enum status read_vms(struct vms *vms, const struct source *source, const struct 
 	status = open_debugfs(source, path, &dir);
 	if (status)
 		return status;
-	while (!status && (entry = next_entry(dir, path, "kvm.ko was unloaded", &status))) {
+	while (!status && (entry = next_entry(dir, path, "", "kvm.ko was unloaded", &status))) {
 		if (is_vm_dir(entry->d_name))
 			status = read_one_more(vms, source, before, entry->d_name, -1);
 	}
@@ -204,7 +191,7 @@ enum status read_vcpus(struct vms *vms, const struct source *source, const struc
 	dir = opendir(path);
 	if (!dir)
 		return cannot_read(path, "", "the VM is gone");
-	while (!status && (entry = next_entry(dir, path, "the VM is gone", &status))) {
+	while (!status && (entry = next_entry(dir, path, "", "the VM is gone", &status))) {
 		uint64_t vcpu;
 
 		if (!strncmp(entry->d_name, "vcpu", 4) &&
@@ -300,7 +287,7 @@ static enum status read_identities(struct vms *vms, const struct source *source)
 	status = open_debugfs(source, path, &dir);
 	if (status)
 		return status;
-	while (!status && (entry = next_entry(dir, path, "kvm.ko was unloaded", &status))) {
+	while (!status && (entry = next_entry(dir, path, "", "kvm.ko was unloaded", &status))) {
 		struct vm *vm;
 
 		if (!is_vm_dir(entry->d_name))

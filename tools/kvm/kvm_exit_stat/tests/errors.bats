@@ -372,6 +372,30 @@ locked_down()
 		-P "$DEBUGFS/123-11/exit_stats" "$TOOL" --sysroot "$ROOT" "$@"
 }
 
+# unreadable DIRECTORY ARG...: run the tool where that directory can be opened, but not read
+unreadable()
+{
+	need strace
+	ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 run --separate-stderr timeout -k 5 "$LIMIT" \
+		strace -qq -o /dev/null -e trace=getdents64 -e inject=getdents64:error=EIO \
+		-P "$1" "$TOOL" --sysroot "$ROOT" "${@:2}"
+}
+
+@test "directories that cannot be read" {
+	exits CPUID in=123-11/0 cycles=5
+	unreadable "$STATS/reasons"
+	fails 6 "$STATS/reasons" "was unloaded"
+	same "$output" ""
+	# A name that differs in case is looked for among all reasons.
+	unreadable "$STATS/reasons" --hist cpuid
+	fails 6 "$STATS/reasons" "was unloaded"
+	unreadable "$DEBUGFS" --vms
+	fails 6 "$DEBUGFS" "was unloaded"
+	unreadable "$DEBUGFS/123-11" --vm 123-11 --per-vcpu
+	fails 6 "$DEBUGFS/123-11" "the VM is gone"
+	same "$output" ""
+}
+
 @test "no permission: lockdown" {
 	local mode
 
