@@ -34,6 +34,21 @@ static bool is_replaceable(const char *path)
 	return stat(path, &st) < 0 || S_ISREG(st.st_mode);
 }
 
+/* Resolve @path, which stat() has just found to be @st. */
+static char *resolve(const char *path, const struct stat *st)
+{
+	char *target = realpath(path, NULL);
+	struct stat now;
+
+	if (!target || (lstat(target, &now) == 0 && now.st_dev == st->st_dev &&
+			now.st_ino == st->st_ino))
+		return target;
+	/* In between, another user has put a link there that stat() would not have followed. */
+	free(target);
+	errno = EACCES;
+	return NULL;
+}
+
 /*
  * Resolve @path, so that a symbolic link stays, and the file that it points to is replaced.
  * Call stat() first: realpath() also follows links that the kernel refuses to follow, i.e.
@@ -44,7 +59,7 @@ static char *find_target(const char *path)
 	struct stat st;
 
 	if (stat(path, &st) == 0)
-		return realpath(path, NULL);
+		return resolve(path, &st);
 	if (errno != ENOENT)
 		return NULL;
 	if (lstat(path, &st) == 0) {

@@ -207,8 +207,7 @@ to_full_pipe()
 	: >"$DIR/out"
 	env --default-signal=INT,QUIT "$TOOL" --sysroot "$ROOT" "$@" \
 		>pipe 2>"$DIR/err" </dev/null 3>&- {pipe}>&- &
-	PID=$!
-	background+=("$PID")
+	begun
 }
 
 @test "-i: SIGTERM ends it while nobody reads the pipe that is full" {

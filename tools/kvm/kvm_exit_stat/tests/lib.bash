@@ -702,6 +702,13 @@ poll()
 	done
 }
 
+# The process that was started last, in the background, is what a test is about -> PID
+begun()
+{
+	PID=$!
+	background+=("$PID")
+}
+
 # start ARG...: the tool on the tree in the background -> PID; output to files out
 # and err.  Without env, bash would have the tool ignore SIGINT.
 start()
@@ -709,8 +716,7 @@ start()
 	: >"$DIR/out"
 	env --default-signal=INT,QUIT "$TOOL" --sysroot "$ROOT" "$@" \
 		>"$DIR/out" 2>"$DIR/err" </dev/null 3>&- &
-	PID=$!
-	background+=("$PID")
+	begun
 }
 
 # in_state PID STATES: letters as in ps

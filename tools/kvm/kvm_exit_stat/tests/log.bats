@@ -178,8 +178,7 @@ start_limited()
 		exec env --default-signal=INT,QUIT "$TOOL" --sysroot "$ROOT" "$@" \
 			2>err </dev/null 3>&-
 	) &
-	PID=$!
-	background+=("$PID")
+	begun
 }
 
 @test "--log: a full disk, no half table, status 8" {

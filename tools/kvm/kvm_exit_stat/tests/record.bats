@@ -400,6 +400,23 @@ is_refused()
 	ok
 }
 
+# The kernel checks whose link it is when the tool looks at the file, but not later on.
+@test "record: a file that becomes a link meanwhile is not followed" {
+	need strace
+	echo keep >victim
+	: >f.json
+	ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 \
+		strace -f -qq -o trace -e trace=newfstatat,stat -e inject=newfstatat,stat:signal=STOP:when=2 \
+		-P "$PWD/f.json" "$TOOL" --sysroot "$ROOT" record "$PWD/f.json" 2>"$DIR/err" >"$DIR/out" 3>&- &
+	begun
+	poll grep -qs "stopped by SIGSTOP" trace
+	ln -sf victim f.json
+	kill -CONT "$(pgrep -P "$PID")"
+	finish
+	fails 8 f.json "Permission denied"
+	same "$(<victim)" keep
+}
+
 @test "record -i: messages do not get into the file, if standard error is closed" {
 	local closed
 
@@ -408,8 +425,7 @@ is_refused()
 	for closed in '2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
 		sample
 		(eval "exec $closed"; exec "$TOOL" --sysroot "$ROOT" record -i 0.05 f.json) 3>&- &
-		PID=$!
-		background+=("$PID")
+		begun
 		freeze
 		reset
 		exits CPUID cycles=5
