@@ -1031,13 +1031,16 @@ static enum status run(struct options *options)
 	}
 }
 
-/* If standard error is closed, a file opened later would get its number, and the messages. */
+/*
+ * If standard error is closed, a file opened later would get its number, and the messages.
+ * Do not open for writing: that output is lost is an error.
+ */
 static void open_standard_files(void)
 {
 	int fd;
 
 	do {
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);

@@ -372,6 +372,20 @@ locked_down()
 		-P "$DEBUGFS/123-11/exit_stats" "$TOOL" --sysroot "$ROOT" "$@"
 }
 
+@test "standard output that is closed is an error, status 8" {
+	local arguments
+
+	for arguments in "" "-i 0.01 -n 2 --csv" --openmetrics --json --version; do
+		# shellcheck disable=SC2086  # several arguments
+		run --separate-stderr bash -c 'exec "$@" >&-' bash "$TOOL" --sysroot "$ROOT" $arguments
+		fails 8 "standard output" || with "$arguments"
+	done
+	# What is not written there is no loss.
+	run --separate-stderr bash -c 'exec "$@" >&-' bash "$TOOL" --sysroot "$ROOT" record f.json
+	ok
+	jq -e .time f.json
+}
+
 # unreadable DIRECTORY ARG...: run the tool where that directory can be opened, but not read
 unreadable()
 {
