@@ -78,7 +78,10 @@ enum status log_go_on(const char *header)
 
 	if (!log_path || whole < 0 || fits)
 		return STATUS_OK;
-	file = fopen(log_path, "re");
+	/* Not by its path: it may have another name already, and SIGHUP be yet to come. */
+	file = fopen("/proc/self/fd/1", "re");
+	/* What getline() leaves in errno if the file was emptied since */
+	errno = file ? ENODATA : errno;
 	if (!file || getline(&line, &size, file) < 0) {
 		status = fail(STATUS_SYSTEM, "cannot read %s, to which --log would add: %s",
 			      log_path, strerror(errno));

@@ -113,6 +113,44 @@ interval()
 	same "$(counts log)" "TIMESTAMP,REASON,COUNT CPUID,1"
 }
 
+@test "--log: renamed before the first line, and before SIGHUP" {
+	local new
+
+	for new in none empty foreign; do
+		rm -f log*
+		echo TIMESTAMP,REASON,COUNT >log
+		start -i 0.3 -n 1 --csv -o REASON,COUNT --log log
+		freeze
+		mv log log.1
+		case $new in
+		empty) : >log ;;
+		foreign) echo data >log ;;
+		esac
+		exits CPUID cycles=5
+		thaw
+		finish
+		ok || with "$new"
+		same "$(counts log.1)" "TIMESTAMP,REASON,COUNT CPUID,1" || with "$new"
+		case $new in
+		none) [[ ! -e log ]] ;;
+		empty) same "$(<log)" "" ;;
+		foreign) same "$(<log)" data ;;
+		esac
+	done
+	# It is the old file that must have the right columns.
+	rm -f log*
+	echo data >log
+	start -i 0.3 -n 1 --csv -o REASON,COUNT --log log
+	freeze
+	mv log log.1
+	echo TIMESTAMP,REASON,COUNT >log
+	exits CPUID cycles=5
+	thaw
+	finish
+	fails 7 "the first line is 'data'"
+	same "$(<log.1)" data
+}
+
 # Whether the tool catches SIGHUP, number 1
 catches_hangup()
 {
