@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -24,6 +25,7 @@
 #define MAX_WIDTH	1024
 
 #define ESCAPE	27
+#define DELETE	127
 
 struct top {
 	struct sampler *sampler;
@@ -128,14 +130,52 @@ static struct selection *selection_of(const struct top *top)
 	return top->listing ? top->vm_selection : top->selection;
 }
 
-/* How many cells of the screen a text takes */
+/*
+ * Turn as much of a text into characters as @room cells of the screen can show, with ? for
+ * what is none in this locale.  Return how many cells it takes.
+ */
+static int to_screen(wchar_t wide[MAX_WIDTH], const char *text, int room)
+{
+	const char *end = text + strlen(text);
+	int cells = 0;
+	size_t nr = 0;
+
+	while (text < end && nr < MAX_WIDTH - 1) {
+		mbstate_t state = {};
+		size_t length = mbrtowc(&wide[nr], text, (size_t)(end - text), &state);
+		int width = length <= (size_t)(end - text) ? wcwidth(wide[nr]) : -1;
+
+		if (width < 0) {
+			wide[nr] = L'?';
+			length = 1;
+			width = 1;
+		}
+		if (cells + width > room)
+			break;
+		cells += width;
+		text += length;
+		nr++;
+	}
+	wide[nr] = L'\0';
+	return cells;
+}
+
 static size_t width_of(const char *text)
 {
-	wchar_t wide[VALUE_LEN];
-	size_t length = mbstowcs(wide, text, VALUE_LEN);
-	int width = length < VALUE_LEN ? wcswidth(wide, length) : -1;
+	wchar_t wide[MAX_WIDTH];
 
-	return width < 0 ? strlen(text) : (size_t)width;
+	return (size_t)to_screen(wide, text, INT_MAX);
+}
+
+/* Print as much of a text as the line has room for. */
+static void print_text(int y, int x, const char *text)
+{
+	wchar_t wide[MAX_WIDTH];
+
+	if (x >= COLS)
+		return;
+	to_screen(wide, text, COLS - x);
+	mvaddwstr(y, x, wide);
 }
 
 /* Remove the last character of a full text, as format_value() may have cut within it. */
@@ -236,8 +276,7 @@ static void draw_cell(int y, int *x, const char *text, size_t width, enum kind k
 		snprintf(cell, sizeof(cell), "%s%*s", text, (int)blanks, "");
 	else
 		snprintf(cell, sizeof(cell), "%*s%s", (int)blanks, "", text);
-	if (*x < COLS)
-		mvaddnstr(y, *x, cell, COLS - *x);
+	print_text(y, *x, cell);
 	*x += (int)width + 1;
 }
 
@@ -283,7 +322,7 @@ static void draw_help(void)
 {
 	erase();
 	for (size_t i = 0; i < ARRAY_SIZE(help); i++)
-		mvaddnstr((int)i, 0, help[i], COLS);
+		print_text((int)i, 0, help[i]);
 	refresh();
 }
 
@@ -320,9 +359,9 @@ static enum status draw(struct top *top)
 	else
 		format_title(title + used, sizeof(title) - (size_t)used,
 			     shown_snapshot(top), &top->style);
-	mvaddnstr(0, 0, title, COLS);
+	print_text(0, 0, title);
 	format_keys(keys, sizeof(keys), top);
-	mvaddnstr(1, 0, keys, COLS);
+	print_text(1, 0, keys);
 
 	for (size_t i = 0; i < selection->nr; i++) {
 		const struct column *column = selection->columns[i];
@@ -501,6 +540,9 @@ static void handle_key(struct top *top, int key)
 		break;
 	case ESCAPE:
 	case KEY_BACKSPACE:
+	/* What the key sends where terminfo says otherwise */
+	case '\b':
+	case DELETE:
 		if (top->listing || top->inside)
 			change_page(top);
 		break;

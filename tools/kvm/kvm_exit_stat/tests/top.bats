@@ -602,6 +602,43 @@ selected_is()
 	ends_with 0
 }
 
+@test "--top: names are cut where the line ends, in letters" {
+	named_vms
+	printf 'qemu\0-name\0%s\0' "$(printf 'ö%.0s' {1..31})" >"$ROOT/proc/101/cmdline"
+	width=40
+	live LC_ALL=C.UTF-8 --vms -i 0.2 -o VM,NAME,COUNT -s vm
+	recent
+	# "VM", a blank, 31 letters, a blank, and of COUNT what there is room for
+	poll shows $'\n +1 '"$(printf 'ö%.0s' {1..31})"$' +0\n'
+	keys q
+	ends_with 0
+	# Where these bytes are no letters, each takes a cell.
+	width=60
+	live LC_ALL=C --vms -i 0.2 -o VM,COUNT,NAME -s vm
+	recent
+	poll shows $'\n +1 +0 \\?{50}'
+	shows_not '~'
+	keys q
+	ends_with 0
+}
+
+@test "--top: Backspace, whatever it sends" {
+	local key
+
+	named_vms
+	live --vms -i 0.2 -s vm
+	recent
+	poll shows 'v back'
+	for key in C-h BSpace; do
+		keys Enter
+		poll shows 'vm 101-5'
+		keys "$key"
+		poll shows 'Enter look'
+	done
+	keys q
+	ends_with 0
+}
+
 # All reasons, by name
 many()
 {
