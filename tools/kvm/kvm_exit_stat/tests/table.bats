@@ -292,6 +292,24 @@ in_locale()
 	[[ $output != *[0-9],[0-9]* ]]
 }
 
+@test "a locale of one byte per letter changes nothing that -r escapes" {
+	local unset
+
+	need localedef
+	mkdir locales
+	localedef -i en_US -f ISO-8859-1 locales/en_US.ISO-8859-1 2>/dev/null ||
+		skip "there is no locale en_US.ISO-8859-1"
+	vm 101-5 nr=1 qemu -name $'\xc3\xa9 y'
+	exits CPUID in=101-5/0 cycles=100
+	kes --vms -r -o name
+	ok
+	unset=$output
+	same "${lines[1]}" '\xc3\xa9\x20y'
+	LOCPATH=$PWD/locales LC_ALL=en_US.ISO-8859-1 kes --vms -r -o name
+	ok
+	same "$output" "$unset"
+}
+
 @test "a locale in which i is no lower-case I changes no name" {
 	in_locale tr_TR
 	kes --csv -o reason,min -s min
