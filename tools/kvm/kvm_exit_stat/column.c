@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ enum status make_style(struct style *style, bool human, bool time,
 
 void format_time(char text[TIME_LEN], double time)
 {
-	time_t seconds = (time_t)time;
+	time_t seconds = (time_t)floor(time);
 	struct tm tm = {};
 
 	gmtime_r(&seconds, &tm);

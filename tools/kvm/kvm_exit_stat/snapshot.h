@@ -112,7 +112,7 @@ struct worst {
 	/* Whether it is the longest of the last 30 to 60 seconds, or since the reset */
 	bool late;
 	uint64_t cycles;
-	/* CLOCK_BOOTTIME of its end */
+	/* CLOCK_BOOTTIME of the VM-Exit */
 	uint64_t boot_ns;
 	/* Number of the VM, and its name if that was asked for and is known */
 	uint64_t vm;
