@@ -57,7 +57,8 @@ enum page {
 
 /*
  * The code of guests, in 64-bit mode: a handler of exceptions that continues in the next slot,
- * loops of exits that take their keys from the words at %rsi, and guest hypervisors.
+ * or ends the program if that is no code, as it would go on for ever where nothing is mapped;
+ * loops of exits that take their keys from the words at %rsi; and guest hypervisors.
  */
 asm(
 "	.pushsection .rodata\n"
@@ -66,7 +67,10 @@ asm(
 "	mov	$0x23ff0, %esp\n"
 "	or	$63, %rax\n"
 "	inc	%rax\n"
+"	cmp	$0x20000, %rax\n"		/* DATA */
+"	jae	1f\n"
 "	jmp	*%rax\n"
+"1:	out	%al, $0xf4\n"
 "handler_end:\n"
 
 "keys_cpuid:\n"
