@@ -1008,10 +1008,12 @@ static u64 kvm_exit_times_avg(const struct kvm_exit_times *times)
 /* The cost of a reason: its away time without the parts blocked and preempted */
 u64 kvm_exit_stat_cost(const struct kvm_exit_stat *stat)
 {
-	u64 elsewhere = stat->parts[EXIT_STATS_BLOCKED] + stat->parts[EXIT_STATS_PREEMPTED];
+	u64 elsewhere = add_saturating(stat->parts[EXIT_STATS_BLOCKED],
+				       stat->parts[EXIT_STATS_PREEMPTED]);
 
 	return max(stat->away.sum, elsewhere) - elsewhere;
 }
+EXPORT_SYMBOL_IF_KUNIT(kvm_exit_stat_cost);
 
 /* The share of a reason in the time of its vCPUs, in hundredths of a percent */
 u64 kvm_exit_stat_tax(const struct kvm_exit_stat *stat, const struct kvm_exit_stat *total)

@@ -1086,6 +1086,9 @@ static void exit_stats_century(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kvm_exit_stat_tax(other, total), 1250);
 	memset(total, 0, sizeof(*total));
 	KUNIT_EXPECT_EQ(test, kvm_exit_stat_tax(total, total), 0);
+
+	halt->parts[EXIT_STATS_PREEMPTED] = 1;
+	KUNIT_EXPECT_EQ(test, kvm_exit_stat_cost(halt), 0);
 }
 
 /* All numbers and buckets at their longest have room in a line. */
