@@ -112,6 +112,9 @@ boot_qemu()
 # With one CPU, the clock counts instructions (-icount), as in Bochs.  That does not work with
 # several CPUs.  These have to share one thread: with a thread each, a CPU executes code that
 # another one has just patched, e.g. breakpoints that are no longer there.
+# QEMU (10.0.13) delivers an interrupt that VMRUN injects a second time, even with interrupts off,
+# if it stops for one of its timers before the next VM-Exit.  L2 can freeze, and with -icount, it
+# does so each time at the same place.  Any PARAMETERS, e.g. "nudge=1", move that place.
 # With several CPUs, in a shell, or with SHARES, the clock is the host's: -icount would skip the
 # time for which L1 waits for a user or for the host's files.  The host's clock is too uneven
 # for L1 to calibrate its TSC, so pass the frequency.
