@@ -100,14 +100,16 @@ while [ ! -e over ]; do
 			fields = NF
 			next
 		}
-		NF != fields && !total { print FILENAME ": " $0 }
+		NF != fields && !ended { print FILENAME ": " $0 }
 		FILENAME == "read.tool" { tool += $i }
 		FILENAME == "read.vms" { vms += $i }
-		FILENAME == "read.table" && !total {
-			if ($1 == "TOTAL")
+		FILENAME == "read.table" && !ended {
+			if ($1 == "TOTAL") {
 				total = $i
-			else
+				ended = 1
+			} else {
 				rows += $i
+			}
 		}
 		END {
 			between("the tool has", tool)
