@@ -173,7 +173,7 @@ recipe:
 ##= SEED=N for torture: the same numbers do the same; for mutants, which SAMPLE is taken
 ##= ONLY=PATTERN for mutants: those whose name it matches, as in scripts/test/mutants
 ##= SAMPLE=N for mutants: so many of them
-##= QUICK=1 for bench: without other tools; for check: a third of the series is built; for
+##= QUICK=1 for bench: without other tools; for check: a sixth of the series is built; for
 ##  test: no KVM that is built in, and less of 7.3
 ##= SUITE=NAME for distro-test: trixie (Debian 13) or bookworm (12)
 ##= TREE=PATH for port: the kernel source
