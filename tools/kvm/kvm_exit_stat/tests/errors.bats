@@ -362,14 +362,10 @@ unprivileged()
 	same "$output" ""
 }
 
-# locked_down ARG...: run the tool where a table of debugfs cannot be opened, as under lockdown
-locked_down()
+# closed ARG...: run the tool without a standard output
+closed()
 {
-	need strace
-	# LeakSanitizer would have to trace the tool, which strace does already.
-	ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 run --separate-stderr timeout -k 5 "$LIMIT" \
-		strace -qq -o /dev/null -e trace=openat -e inject=openat:error=EPERM \
-		-P "$DEBUGFS/123-11/exit_stats" "$TOOL" --sysroot "$ROOT" "$@"
+	run --separate-stderr bash -c 'exec "$@" >&-' bash "$TOOL" --sysroot "$ROOT" "$@"
 }
 
 @test "standard output that is closed is an error, status 8" {
@@ -377,22 +373,29 @@ locked_down()
 
 	for arguments in "" "-i 0.01 -n 2 --csv" --openmetrics --json --version; do
 		# shellcheck disable=SC2086  # several arguments
-		run --separate-stderr bash -c 'exec "$@" >&-' bash "$TOOL" --sysroot "$ROOT" $arguments
+		closed $arguments
 		fails 8 "standard output" || with "$arguments"
 	done
 	# What is not written there is no loss.
-	run --separate-stderr bash -c 'exec "$@" >&-' bash "$TOOL" --sysroot "$ROOT" record f.json
+	closed record f.json
 	ok
 	jq -e .time f.json
+}
+
+# failing CALL ERROR PATH ARG...: run the tool where that system call fails for that path
+failing()
+{
+	need strace
+	# LeakSanitizer would have to trace the tool, which strace does already.
+	ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 run --separate-stderr timeout -k 5 "$LIMIT" \
+		strace -qq -o /dev/null -e trace="$1" -e inject="$1:error=$2" -P "$3" \
+		"$TOOL" --sysroot "$ROOT" "${@:4}"
 }
 
 # unreadable DIRECTORY ARG...: run the tool where that directory can be opened, but not read
 unreadable()
 {
-	need strace
-	ASAN_OPTIONS=${ASAN_OPTIONS-}:detect_leaks=0 run --separate-stderr timeout -k 5 "$LIMIT" \
-		strace -qq -o /dev/null -e trace=getdents64 -e inject=getdents64:error=EIO \
-		-P "$1" "$TOOL" --sysroot "$ROOT" "${@:2}"
+	failing getdents64 EIO "$@"
 }
 
 @test "directories that cannot be read" {
@@ -408,6 +411,12 @@ unreadable()
 	unreadable "$DEBUGFS/123-11" --vm 123-11 --per-vcpu
 	fails 6 "$DEBUGFS/123-11" "the VM is gone"
 	same "$output" ""
+}
+
+# locked_down ARG...: run the tool where a table of debugfs cannot be opened, as under lockdown
+locked_down()
+{
+	failing openat EPERM "$DEBUGFS/123-11/exit_stats" "$@"
 }
 
 @test "no permission: lockdown" {

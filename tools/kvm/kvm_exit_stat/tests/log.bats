@@ -113,40 +113,36 @@ interval()
 	same "$(counts log)" "TIMESTAMP,REASON,COUNT CPUID,1"
 }
 
-@test "--log: renamed before the first line, and before SIGHUP" {
-	local new
-
-	for new in none empty foreign; do
-		rm -f log*
-		echo TIMESTAMP,REASON,COUNT >log
-		start -i 0.3 -n 1 --csv -o REASON,COUNT --log log
-		freeze
-		mv log log.1
-		case $new in
-		empty) : >log ;;
-		foreign) echo data >log ;;
-		esac
-		exits CPUID cycles=5
-		thaw
-		finish
-		ok || with "$new"
-		same "$(counts log.1)" "TIMESTAMP,REASON,COUNT CPUID,1" || with "$new"
-		case $new in
-		none) [[ ! -e log ]] ;;
-		empty) same "$(<log)" "" ;;
-		foreign) same "$(<log)" data ;;
-		esac
-	done
-	# It is the old file that must have the right columns.
-	rm -f log*
-	echo data >log
+# renamed OLD [NEW]: an interval for a log with the line OLD, which is renamed before that is
+# written; then there is a log with the line NEW, or none
+renamed()
+{
+	rm -f log log.1
+	echo "$1" >log
 	start -i 0.3 -n 1 --csv -o REASON,COUNT --log log
 	freeze
 	mv log log.1
-	echo TIMESTAMP,REASON,COUNT >log
+	[[ -z ${2+set} ]] || printf '%s' "$2" >log
 	exits CPUID cycles=5
 	thaw
 	finish
+}
+
+@test "--log: renamed before the first line, and before SIGHUP" {
+	local header=TIMESTAMP,REASON,COUNT new
+
+	renamed "$header"
+	ok
+	same "$(counts log.1)" "$header CPUID,1"
+	[[ ! -e log ]]
+	for new in "" data; do
+		renamed "$header" "$new"
+		ok || with "$new"
+		same "$(counts log.1)" "$header CPUID,1" || with "$new"
+		same "$(<log)" "$new"
+	done
+	# It is the old file that must have the right columns.
+	renamed data "$header"
 	fails 7 "the first line is 'data'"
 	same "$(<log.1)" data
 }
