@@ -1058,9 +1058,6 @@ int main(int argc, char *argv[])
 	uint64_t given = 0;
 
 	open_standard_files();
-	/* Do not set LC_NUMERIC: JSON needs decimal points, whatever the user's language. */
-	setlocale(LC_CTYPE, "");
-
 	status = parse_options(&options, argc, argv, &given);
 	if (!status && options.help) {
 		fputs(usage, stdout);
@@ -1082,6 +1079,12 @@ int main(int argc, char *argv[])
 		status = parse_operands(&options, argv + optind, (size_t)(argc - optind));
 		if (!status)
 			status = check_options(&options, given);
+		/*
+		 * Only for people: with -r, libsmartcols would escape other bytes.  And not
+		 * LC_NUMERIC: JSON needs decimal points, whatever the user's language.
+		 */
+		if (!status && options.format == FORMAT_HUMAN)
+			setlocale(LC_CTYPE, "");
 		if (!status)
 			status = run(&options);
 	}

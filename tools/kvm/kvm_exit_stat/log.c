@@ -81,7 +81,8 @@ enum status log_go_on(const char *header)
 	/* Not by its path: it may have another name already, and SIGHUP be yet to come. */
 	file = fopen("/proc/self/fd/1", "re");
 	/* What getline() leaves in errno if the file was emptied since */
-	errno = file ? ENODATA : errno;
+	if (file)
+		errno = ENODATA;
 	if (!file || getline(&line, &size, file) < 0) {
 		status = fail(STATUS_SYSTEM, "cannot read %s, to which --log would add: %s",
 			      log_path, strerror(errno));

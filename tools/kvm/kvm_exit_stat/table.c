@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,11 +19,8 @@ void table_begin(struct table *table, enum format format)
 
 	/* Do not fit lines to the width of the terminal, which would cut numbers. */
 	scols_table_set_termforce(table->scols, SCOLS_TERMFORCE_NEVER);
-	if (format == FORMAT_RAW) {
-		/* What libsmartcols escapes shall not depend on the locale. */
-		setlocale(LC_CTYPE, "C");
+	if (format == FORMAT_RAW)
 		table->failed |= scols_table_enable_raw(table->scols, 1) < 0;
-	}
 }
 
 void table_column(struct table *table, const char *name, enum kind kind, bool tree)
